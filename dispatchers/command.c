@@ -1,0 +1,55 @@
+/* command.c - what the command lines of this project have in common, see command.h. */
+#include "command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void command_fail(int status, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "%s: ", command_name);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(status);
+}
+
+void command_print(const char *text)
+{
+    if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
+        command_fail(EXIT_FAILURE, "standard output: %s", strerror(errno));
+    exit(EXIT_SUCCESS);
+}
+
+void command_bad_option(int option, char **argv)
+{
+    if (option == ':')
+        command_fail(COMMAND_USAGE, "option '%s' wants a value; try '%s --help'", argv[optind - 1],
+                     command_name);
+    /* optopt is the letter of a short option, or 0 for a long one */
+    if (optopt > 0 && optopt < 128 && strncmp(argv[optind - 1], "--", 2) != 0)
+        command_fail(COMMAND_USAGE, "unknown option '-%c'; try '%s --help'", optopt, command_name);
+    command_fail(COMMAND_USAGE, "unknown or wrong option '%s'; try '%s --help'", argv[optind - 1],
+                 command_name);
+}
+
+int command_port(const char *text)
+{
+    const size_t digits = strspn(text, "0123456789");
+    int port = 0;
+
+    if (digits == 0 || text[digits] != '\0')
+        return -1;
+    for (; *text != '\0'; text++) {
+        port = port * 10 + (*text - '0');
+        if (port > 65535)
+            return -1;
+    }
+    return port;
+}

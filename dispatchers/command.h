@@ -1,0 +1,24 @@
+/* command.h - what the command lines of this project have in common. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+/* The exit status for a command line that makes no sense; EXIT_FAILURE is for the system's refusals. */
+enum { COMMAND_USAGE = 2 };
+
+/* The command's name, for messages. */
+extern const char *const command_name;
+
+/* Writes "name: message\n" to standard error and exits. */
+_Noreturn void command_fail(int status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Writes text to standard output and exits with 0. */
+_Noreturn void command_print(const char *text);
+
+/* Says what getopt_long() did not like, its answer being option, and exits. */
+_Noreturn void command_bad_option(int option, char **argv);
+
+/* The TCP port that text says, 0 to 65535 in decimal digits and nothing else; -1 if it is none. */
+int command_port(const char *text);
+
+#endif

@@ -1,0 +1,249 @@
+/* timed.c - the time server as a daemon: options, sockets, signals, and the loop. */
+#include "command.h"
+#include "time_server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_ADDRESSES = 64 };
+
+static const char usage[] =
+    "usage: timed [-v] [-p PORT] [-a ADDRESS]...\n"
+    "\n"
+    "Serves the time by RFC 868 over TCP: four bytes, seconds since 1900.\n"
+    "\n"
+    "  -p, --port PORT        listen on this port (8037; 0: one that the system chooses)\n"
+    "  -a, --address ADDRESS  listen on this IPv4 or IPv6 address; may be given several\n"
+    "                         times (all IPv4 and IPv6 addresses)\n"
+    "  -v, --verbose          say on standard error what happens\n"
+    "  -h, --help             print this and exit\n"
+    "  -V, --version          print the version and exit\n"
+    "\n"
+    "SIGINT and SIGTERM end it.  Ask it with: timec 127.0.0.1:8037\n";
+
+struct options {
+    const char *addresses[MAX_ADDRESSES];
+    size_t address_count;
+    int port;
+    bool verbose;
+};
+
+const char *const command_name = "timed";
+
+/* ==================================================
+ * options
+ */
+
+static void add_address(struct options *options, const char *address)
+{
+    if (options->address_count == MAX_ADDRESSES)
+        command_fail(COMMAND_USAGE, "more than %d addresses; leave --address out to listen on all",
+                     MAX_ADDRESSES);
+    options->addresses[options->address_count++] = address;
+}
+
+static struct options parse_options(int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"port", required_argument, NULL, 'p'}, {"address", required_argument, NULL, 'a'},
+        {"verbose", no_argument, NULL, 'v'},    {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},    {NULL, 0, NULL, 0},
+    };
+    struct options options = {.port = 8037};
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":p:a:vhV", names, NULL)) != -1) {
+        switch (option) {
+        case 'p':
+            options.port = command_port(optarg);
+            if (options.port < 0)
+                command_fail(COMMAND_USAGE, "bad port '%s': want a number from 0 to 65535", optarg);
+            break;
+        case 'a':
+            add_address(&options, optarg);
+            break;
+        case 'v':
+            options.verbose = true;
+            break;
+        case 'h':
+            command_print(usage);
+        case 'V':
+            command_print("timed " ASYNCORE_VERSION "\n");
+        default:
+            command_bad_option(option, argv);
+        }
+    }
+    if (optind < argc)
+        command_fail(COMMAND_USAGE, "unexpected argument '%s'; try 'timed --help'", argv[optind]);
+    return options;
+}
+
+/* ==================================================
+ * --verbose: what the classic page's program prints
+ */
+
+static struct asyncore_timer idle;
+
+static void still_waiting(struct asyncore_timer *self)
+{
+    fputs("still waiting\n", stderr);
+    asyncore_call_later(self, 1, still_waiting, NULL);
+}
+
+static int verbose_server_handle_accepted(struct asyncore_dispatcher *self, int fd,
+                                          const struct sockaddr *addr, socklen_t addrlen)
+{
+    char text[ASYNCORE_ADDRSTRLEN];
+
+    fprintf(stderr, "connection from %s\n", asyncore_ntop(addr, addrlen, text, sizeof text));
+    asyncore_call_later(&idle, 1, still_waiting, NULL);
+    return time_server_class.handle_accepted(self, fd, addr, addrlen);
+}
+
+static const struct asyncore_class verbose_server_class = {
+    .name = "time_server",
+    .super = &time_server_class,
+    .handle_accepted = verbose_server_handle_accepted,
+};
+
+/* ==================================================
+ * sockets
+ */
+
+static struct time_server servers[MAX_ADDRESSES];
+
+/* What the operator can do about it. */
+static const char *advice(int error)
+{
+    switch (error) {
+    case EACCES:
+        return " (ports below 1024 need CAP_NET_BIND_SERVICE; try --port 8037)";
+    case EADDRINUSE:
+        return " (another server has this port: stop it, or try another --port)";
+    case EADDRNOTAVAIL:
+        return " (no interface of this machine has this address; 'ip address' lists those it has)";
+    default:
+        return "";
+    }
+}
+
+static struct addrinfo *lookup(const char *address, int port)
+{
+    const struct addrinfo hints = {
+        .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+        .ai_socktype = SOCK_STREAM,
+    };
+    struct addrinfo *info;
+    char service[8];
+
+    snprintf(service, sizeof service, "%d", port);
+    if (getaddrinfo(address, service, &hints, &info) != 0)
+        command_fail(COMMAND_USAGE,
+                     "bad address '%s': want an IPv4 or IPv6 address, as 127.0.0.1 or ::1",
+                     address);
+    return info;
+}
+
+/* Returns the port, or a negative errno. */
+static int listen_on(struct time_server *server, const char *address, int port, bool verbose)
+{
+    const struct asyncore_class *cls = verbose ? &verbose_server_class : &time_server_class;
+    struct addrinfo *info = lookup(address, port);
+    struct sockaddr_storage bound;
+    socklen_t boundlen;
+    int rc = time_server_init(server, cls, info->ai_addr, info->ai_addrlen, NULL);
+
+    if (rc == 0)
+        rc = asyncore_getsockname(&server->base, &bound, &boundlen);
+    freeaddrinfo(info);
+    if (rc < 0)
+        return rc;
+    return ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                             : ((struct sockaddr_in *)&bound)->sin_port);
+}
+
+/* All addresses get the same port, also when the system chooses it.  Returns that port. */
+static int listen_on_all(const struct options *options)
+{
+    static const char *const any[] = {"0.0.0.0", "::"};
+    const bool by_default = options->address_count == 0;
+    const char *const *addresses = by_default ? any : options->addresses;
+    const size_t count = by_default ? 2 : options->address_count;
+    int port = options->port;
+
+    for (size_t i = 0; i < count; i++) {
+        const int rc = listen_on(&servers[i], addresses[i], port, options->verbose);
+
+        if (rc >= 0) {
+            port = rc;
+            continue;
+        }
+        /* A machine may be without IPv6, or have it switched off. */
+        if (by_default && i > 0 && (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL))
+            continue;
+        command_fail(EXIT_FAILURE,
+                     strchr(addresses[i], ':') != NULL ? "bind [%s]:%d: %s%s" : "bind %s:%d: %s%s",
+                     addresses[i], port, strerror(-rc), advice(-rc));
+    }
+    return port;
+}
+
+/* ==================================================
+ * the process
+ */
+
+/* A socket must not get the number of a standard stream that was closed: messages would go to it. */
+static void open_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void stop(int signal_number)
+{
+    (void)signal_number;
+    asyncore_stop(NULL);
+}
+
+static void handle_signals(void)
+{
+    struct sigaction action = {.sa_handler = stop};
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN; /* whoever reads the messages may go away */
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int port, rc;
+
+    open_standard_streams();
+    options = parse_options(argc, argv);
+    handle_signals();
+    port = listen_on_all(&options);
+    if (options.verbose || options.port == 0)
+        fprintf(stderr, "listening on port %d\n", port);
+    if (options.verbose)
+        asyncore_call_later(&idle, 1, still_waiting, NULL);
+    rc = asyncore_loop(-1, NULL, -1);
+    asyncore_map_free(NULL);
+    if (rc < 0)
+        command_fail(EXIT_FAILURE, "loop: %s", strerror(-rc));
+    return EXIT_SUCCESS;
+}

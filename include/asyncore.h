@@ -1,0 +1,470 @@
+/*
+ * asyncore.h - Python's asyncore for C programmers.
+ *
+ * Dispatcher objects wrap sockets.  They sit in a map from file descriptor to object; one loop
+ * waits with select() for all of them and calls their handle_read(), handle_write(),
+ * handle_accept()...  A "class" is a const table of function pointers, and a subclass is a table
+ * that names another as its super:
+ *
+ *     struct echo {
+ *         struct asyncore_dispatcher base;      // first member: an echo is a dispatcher
+ *     };
+ *
+ *     static const struct asyncore_class echo_class = {
+ *         .name = "echo",
+ *         .super = &asyncore_dispatcher_class,
+ *         .writable = asyncore_never,
+ *         .handle_read = echo_handle_read,
+ *     };
+ *
+ * Names.  A C name is its Python name with the dot turned into an underscore: asyncore.loop is
+ * asyncore_loop(), and a method takes its object first: self.send(data) is
+ * asyncore_send(self, data, size).  As in Python such a call runs the method of the object's own
+ * class; the base class's method is called through its table, so that asyncore.dispatcher.send(self,
+ * data) is asyncore_dispatcher_class.send(self, data, size).
+ *
+ * Errors.  A call returns 0 or a count, or a negative errno (-EAGAIN, -ECONNREFUSED...).  A handler
+ * returns 0, or a negative errno, which is this library's "raise": see asyncore_read().
+ *
+ * Threads.  A map, and all that is in it, belongs to one thread at a time.  asyncore_stop() and
+ * asyncore_wakeup() alone may be called from anywhere, signal handlers included.
+ *
+ * Lifetime.  asyncore_close() takes effect at once: the dispatcher is out of its map, its descriptor
+ * is closed and none of its handlers is called again.  Its memory must stay until its class's
+ * destroy() has been called, which happens exactly once, when no function of the library still uses
+ * the object: at the end of the pass, or at once outside one.  A dispatcher from malloc() frees
+ * itself there.  So any handler may close its own dispatcher, or any other.
+ */
+#ifndef ASYNCORE_H
+#define ASYNCORE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define ASYNCORE_API __attribute__((visibility("default")))
+#else
+#define ASYNCORE_API
+#endif
+
+/* ---------------------------------------------------------------------------------------------
+ * Version
+ */
+
+#define ASYNCORE_VERSION_MAJOR 0
+#define ASYNCORE_VERSION_MINOR 1
+#define ASYNCORE_VERSION_PATCH 0
+#define ASYNCORE_VERSION "0.1.0"
+
+/* The version of the library that runs, as "major.minor.patch"; ASYNCORE_VERSION is the one that
+ * was compiled against.  The string is constant. */
+ASYNCORE_API const char *asyncore_version(void);
+
+/* ---------------------------------------------------------------------------------------------
+ * Classes
+ */
+
+struct asyncore_dispatcher;
+struct asyncore_map;
+struct asyncore_channel;
+struct asyncore_timer;
+
+/* asyncore.ExitNow: what a handler returns to leave the pass at once; it comes back out of
+ * asyncore_poll() and asyncore_loop().  No errno has this value. */
+enum { asyncore_ExitNow = -0x45584954 };
+
+/* What a logged message is.  Python's log() writes "log", log_info() one of the other three. */
+enum asyncore_log_type {
+    ASYNCORE_LOG,     /* a hit: what log() logs */
+    ASYNCORE_INFO,    /* what happens in the normal course of things */
+    ASYNCORE_WARNING, /* an event that no handler took; ignored by default */
+    ASYNCORE_ERROR    /* an error that no handler took */
+};
+
+/*
+ * A class: one const table.  A slot left NULL is inherited: the lookup walks super to the class
+ * that fills it, however far up.  A table without a super inherits from
+ * asyncore_dispatcher_class.  Handlers return 0, a negative errno, or asyncore_ExitNow; a result
+ * above 0 counts as 0.  What each does in asyncore_dispatcher_class stands beside it.
+ */
+struct asyncore_class {
+    const char *name; /* for messages; NULL: the super's */
+    const struct asyncore_class *super;
+
+    /* Asked before each wait: shall handle_read / handle_write be called once the socket is ready?
+     * asyncore_always and asyncore_never are known to the library and cost nothing; any other
+     * function is called once a pass, in the order in which dispatchers were added.  Beware: a
+     * connected socket is nearly always writable, so a writable() that is true with nothing to
+     * send makes the loop spin.  Both default to asyncore_always, as in Python. */
+    bool (*readable)(struct asyncore_dispatcher *self);
+    bool (*writable)(struct asyncore_dispatcher *self);
+
+    /* The connection that asyncore_connect() began stands.  asyncore_connected() becomes true when
+     * this has returned 0.  Default: logs a warning. */
+    int (*handle_connect)(struct asyncore_dispatcher *self);
+
+    /* A listener has a connection waiting.  Default: one asyncore_accept(), then handle_accepted;
+     * when that fails the failure is logged and the listener lives. */
+    int (*handle_accept)(struct asyncore_dispatcher *self);
+
+    /* A connection was accepted from addr (valid during the call).  fd, non-blocking and
+     * close-on-exec, is this function's from here on, also when it fails: it closes it or hands
+     * it to asyncore_init_accepted().  Default: closes it and logs a warning. */
+    int (*handle_accepted)(struct asyncore_dispatcher *self, int fd, const struct sockaddr *addr,
+                           socklen_t addrlen);
+
+    /* asyncore_recv() will not block: data, end of file or an error waits.  It is called again
+     * each pass until that is read.  Default: logs a warning. */
+    int (*handle_read)(struct asyncore_dispatcher *self);
+
+    /* asyncore_send() will take something.  Default: logs a warning. */
+    int (*handle_write)(struct asyncore_dispatcher *self);
+
+    /* Out-of-band data has arrived.  Default: logs a warning and throws the byte away. */
+    int (*handle_expt)(struct asyncore_dispatcher *self);
+
+    /* The peer has ended the connection, or it broke.  Default: logs a warning and calls
+     * asyncore_close().  Who overrides this calls asyncore_close() himself. */
+    int (*handle_close)(struct asyncore_dispatcher *self);
+
+    /* A handler of this dispatcher returned error, a negative errno.  Default: logs it as an error
+     * and calls handle_close.  A negative result ends the pass and comes out of asyncore_poll(). */
+    int (*handle_error)(struct asyncore_dispatcher *self, int error);
+
+    /* Messages, without a newline.  Default: the library-wide function of asyncore_set_log(), for
+     * log_info only where the type is not ignored (asyncore_set_ignore_log_types). */
+    void (*log)(struct asyncore_dispatcher *self, const char *message);
+    void (*log_info)(struct asyncore_dispatcher *self, const char *message,
+                     enum asyncore_log_type type);
+
+    /* Called exactly once, after asyncore_close(), as the last thing that the library does with
+     * this object: free it here.  Default: nothing. */
+    void (*destroy)(struct asyncore_dispatcher *self);
+
+    /* The socket's own operations, see asyncore_recv() and asyncore_send(). */
+    ssize_t (*recv)(struct asyncore_dispatcher *self, void *buffer, size_t size);
+    ssize_t (*send)(struct asyncore_dispatcher *self, const void *data, size_t size);
+
+    void (*reserved[8])(void); /* NULL; for slots to come */
+};
+
+/* asyncore.dispatcher. */
+ASYNCORE_API extern const struct asyncore_class asyncore_dispatcher_class;
+
+/* Predicates for the slots readable and writable: "return True" and "return False". */
+ASYNCORE_API bool asyncore_always(struct asyncore_dispatcher *self);
+ASYNCORE_API bool asyncore_never(struct asyncore_dispatcher *self);
+
+/* ---------------------------------------------------------------------------------------------
+ * Dispatchers
+ *
+ * Every function here answers -EINVAL for a dispatcher that asyncore_init() never saw (if its
+ * memory is zeroed), and -EBADF for one that is closed or has no socket.
+ */
+
+/* Embed this as the first member of a struct of your own.  All fields are private. */
+struct asyncore_dispatcher {
+    const struct asyncore_class *cls;
+    struct asyncore_map *map;
+    struct asyncore_channel *channel; /* its place in the map; NULL when it is in none */
+    struct asyncore_dispatcher *next; /* among those that wait for destroy() */
+    void *reserved[2];
+    uint32_t state;
+    uint32_t generation; /* counts the sockets it has had */
+    int fd;
+    bool connected, accepting, connecting, doomed;
+    unsigned char ignore_log_types;
+    unsigned char addrlen;
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } addr;
+};
+
+/* dispatcher.__init__(sock, map).  Makes self, zeroed or not, a dispatcher of class cls that belongs
+ * to map (NULL: the default map), which must outlive it.
+ *   fd  -1 for none yet (asyncore_create_socket follows).  Any other is made non-blocking and added
+ *       to the map; it is the library's from here on, also when this call fails.  A socket that
+ *       has a peer is connected from the start (handle_connect is not called); one that listens
+ *       is accepting.
+ * Returns 0; -EINVAL (self or cls is NULL, fd below -1), -ENOMEM, or what fcntl, getpeername or
+ * asyncore_add_channel() failed with: then self is no dispatcher, destroy() is not called, and fd is
+ * closed. */
+ASYNCORE_API int asyncore_init(struct asyncore_dispatcher *self, const struct asyncore_class *cls,
+                               int fd, struct asyncore_map *map);
+
+/* dispatcher.__init__(sock, map) for the connection that handle_accepted got or asyncore_accept()
+ * returned: the peer's address is known and the descriptor set up, so this asks the system nothing.
+ * It is connected from the start.  Parameters and errors as for asyncore_init(). */
+ASYNCORE_API int asyncore_init_accepted(struct asyncore_dispatcher *self,
+                                        const struct asyncore_class *cls, int fd,
+                                        const struct sockaddr *addr, socklen_t addrlen,
+                                        struct asyncore_map *map);
+
+/* dispatcher.create_socket(family, type).  A new socket, non-blocking and close-on-exec, which is
+ * added to the dispatcher's map.  An old socket is closed first.  In handle_close, after
+ * asyncore_close(), it opens the dispatcher again: destroy() is then not called until the next close.
+ * Returns 0, or what socket() or asyncore_add_channel() failed with. */
+ASYNCORE_API int asyncore_create_socket(struct asyncore_dispatcher *self, int family, int type);
+
+/* dispatcher.set_socket(sock, map).  As asyncore_create_socket(), with a descriptor that exists: it is
+ * made non-blocking and is the library's from here on, also when this call fails.  Flags and
+ * address are not looked at (asyncore_init() does).
+ *   map  NULL: the dispatcher's own, otherwise its own from here on.
+ * Returns 0, -EINVAL (fd below 0), or what fcntl or asyncore_add_channel() failed with. */
+ASYNCORE_API int asyncore_set_socket(struct asyncore_dispatcher *self, int fd,
+                                     struct asyncore_map *map);
+
+/* dispatcher.add_channel(map).  Puts the dispatcher at the end of the map.  It is asked and served from
+ * the next pass on.  Another dispatcher in the map whose descriptor was closed behind the library's
+ * back, so that its number came to this one, is put out of it.
+ *   map  NULL: the dispatcher's own, otherwise its own from here on.
+ * Returns 0 (also when it is in that map already); -EBADF (no socket), -EBUSY (it is in another map:
+ * asyncore_del_channel() first), -ENOMEM, or -EMFILE where the poller cannot watch so high a
+ * descriptor (select, on systems other than Linux and the BSDs, from FD_SETSIZE on). */
+ASYNCORE_API int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *map);
+
+/* dispatcher.del_channel().  Takes the dispatcher out of its map, so that none of its handlers is called;
+ * socket, flags and memory stay, and asyncore_add_channel() resumes.  Returns 0, -EBADF. */
+ASYNCORE_API int asyncore_del_channel(struct asyncore_dispatcher *self);
+
+/* dispatcher.set_reuse_addr().  SO_REUSEADDR: a server may bind its port again at once after a
+ * restart.  Returns 0, or what setsockopt() failed with. */
+ASYNCORE_API int asyncore_set_reuse_addr(struct asyncore_dispatcher *self);
+
+/* dispatcher.bind(addr).  Any address family; names are the caller's to resolve, before the loop runs.
+ * addrlen in bytes.  Returns 0, -EINVAL (addr is NULL), or what bind() failed with; asyncore_addr() is
+ * then unchanged. */
+ASYNCORE_API int asyncore_bind(struct asyncore_dispatcher *self, const struct sockaddr *addr,
+                               socklen_t addrlen);
+
+/* dispatcher.listen(num).  Makes it a listener, asyncore_accepting(): its read events call
+ * handle_accept, and it is never watched for writing.
+ *   num  connections that may wait to be accepted; SOMAXCONN is a good choice.
+ * Returns 0, or what listen() failed with; the flags are then unchanged. */
+ASYNCORE_API int asyncore_listen(struct asyncore_dispatcher *self, int num);
+
+/* dispatcher.connect(addr).  Begins to connect; asyncore_connecting() is true until the outcome is
+ * known, and it is always watched.  Then handle_connect is called, before the first handle_read or
+ * handle_write, or handle_error with -ECONNREFUSED and the like.  Where the system connects at
+ * once (AF_UNIX, datagrams) handle_connect is called from inside this call.
+ * Returns 0; -EINVAL (addr is NULL), -EISCONN, what connect() refused at once with (flags and
+ * address are then unchanged), or what handle_connect returned. */
+ASYNCORE_API int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *addr,
+                                  socklen_t addrlen);
+
+/* dispatcher.accept().  The next waiting connection, non-blocking and close-on-exec.
+ *   addr, addrlen  take the peer's address; both may be NULL.
+ * Returns its descriptor, which is the caller's; -EAGAIN, Python's None, when there is none or the
+ * one that waited is gone; -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM when the system has nothing left
+ * for it: the listeners of this map then pause, for 0.1 s or until a dispatcher closes, the
+ * connection stays in the backlog, and a handler may return the error as it is, for it closes
+ * nothing; or another error of accept(), which means that the socket is no listener any more. */
+ASYNCORE_API int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
+                                 socklen_t *addrlen);
+
+/* dispatcher.recv(buffer_size).  Up to size bytes into buffer.
+ * Returns the count; 0 when the connection has ended, orderly or not: handle_close has then been
+ * called (a datagram of no bytes is 0 too, and is no end); -EAGAIN when nothing has arrived,
+ * which a handler may return as it is; -EINVAL for a size of 0; what handle_close returned, if
+ * negative; or another error of recv(). */
+ASYNCORE_API ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffer, size_t size);
+
+/* dispatcher.send(data).  Never raises SIGPIPE.
+ * Returns the count taken, which may be less than size; 0 when the system takes nothing now (wait
+ * for handle_write) or when the connection is gone: handle_close has then been called; what
+ * handle_close returned, if negative; or another error of send(). */
+ASYNCORE_API ssize_t asyncore_send(struct asyncore_dispatcher *self, const void *data, size_t size);
+
+/* The last asyncore_send() of a connection: once all of data is taken, the writing side is shut
+ * down, and where the system can (Linux) data and end travel in one segment.  Returns as
+ * asyncore_send(); for less than size call it again with the rest from handle_write.  Python has
+ * no such method; it stands for send() and socket.shutdown(SHUT_WR). */
+ASYNCORE_API ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data,
+                                        size_t size);
+
+/* dispatcher.close().  At once: out of the map, descriptor closed, flags false, no handler ever
+ * called again; destroy() follows as said at the top.  Closing a closed dispatcher does nothing.
+ * handle_close is not called.  Returns 0, -EINVAL, or what close() failed with (the dispatcher is
+ * closed all the same). */
+ASYNCORE_API int asyncore_close(struct asyncore_dispatcher *self);
+
+/* The attributes _fileno (-1: none), _map, connected, accepting, connecting. */
+ASYNCORE_API int asyncore_fileno(const struct asyncore_dispatcher *self);
+ASYNCORE_API struct asyncore_map *asyncore_get_map(const struct asyncore_dispatcher *self);
+ASYNCORE_API bool asyncore_connected(const struct asyncore_dispatcher *self);
+ASYNCORE_API bool asyncore_accepting(const struct asyncore_dispatcher *self);
+ASYNCORE_API bool asyncore_connecting(const struct asyncore_dispatcher *self);
+
+/* The attribute addr: the peer's address of a connection, the bound one of a listener.  It outlives
+ * the close, except for AF_UNIX paths.  Returns 0 and sets *addr and *addrlen, or -ENOTCONN if
+ * there is none. */
+ASYNCORE_API int asyncore_addr(const struct asyncore_dispatcher *self,
+                               struct sockaddr_storage *addr, socklen_t *addrlen);
+
+/* socket.getsockname(): the local address; after a bind() to port 0, the port that was chosen.
+ * Returns 0, or what getsockname() failed with. */
+ASYNCORE_API int asyncore_getsockname(const struct asyncore_dispatcher *self,
+                                      struct sockaddr_storage *addr, socklen_t *addrlen);
+
+/* An address as text, without asking any name server: "127.0.0.1:37", "[::1]:37", a path.  Writes at
+ * most size bytes, the NUL included (ASYNCORE_ADDRSTRLEN is always enough), and returns buffer. */
+#define ASYNCORE_ADDRSTRLEN 128
+ASYNCORE_API const char *asyncore_ntop(const struct sockaddr *addr, socklen_t addrlen, char *buffer,
+                                       size_t size);
+
+/* dispatcher.__repr__(): "<time_channel connected 127.0.0.1:4711 fd 5>".  Returns the length that
+ * the whole has, as snprintf() does. */
+ASYNCORE_API int asyncore_repr(const struct asyncore_dispatcher *self, char *buffer, size_t size);
+
+/* ---------------------------------------------------------------------------------------------
+ * The handlers, called as Python calls self.handle_read(): the one of the object's own class runs.
+ * They return what it returns, or -EINVAL, -EBADF.
+ */
+
+ASYNCORE_API bool asyncore_readable(struct asyncore_dispatcher *self);
+ASYNCORE_API bool asyncore_writable(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_connect(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_accept(struct asyncore_dispatcher *self);
+/* A dispatcher that cannot take fd closes it. */
+ASYNCORE_API int asyncore_handle_accepted(struct asyncore_dispatcher *self, int fd,
+                                          const struct sockaddr *addr, socklen_t addrlen);
+ASYNCORE_API int asyncore_handle_read(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_write(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_expt(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_close(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_error(struct asyncore_dispatcher *self, int error);
+ASYNCORE_API void asyncore_log(struct asyncore_dispatcher *self, const char *message);
+ASYNCORE_API void asyncore_log_info(struct asyncore_dispatcher *self, const char *message,
+                                    enum asyncore_log_type type);
+
+/* What the loop makes of a read, write or exceptional event, under Python's names: a listener's
+ * read event is handle_accept; the first event of a connecting dispatcher is the outcome of the
+ * connect, and then what it says; an exceptional event is handle_close if the socket has an error
+ * and handle_expt if not.  No handler is called once one before it has closed the dispatcher.
+ * They return what the handler returned; handle_connect_event the error of the connect, if any. */
+ASYNCORE_API int asyncore_handle_read_event(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_write_event(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_expt_event(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_connect_event(struct asyncore_dispatcher *self);
+
+/* asyncore.read(obj), write(obj), _exception(obj): the event above, and what a handler "raised":
+ *   asyncore_ExitNow is returned; -EAGAIN is no error; -EMFILE, -ENFILE, -ENOBUFS and -ENOMEM of a
+ *   listener are none either (see asyncore_accept()); the error of a dispatcher that has been
+ *   closed meanwhile is dropped; any other goes to handle_error.
+ * Return 0, asyncore_ExitNow, or what handle_error returned. */
+ASYNCORE_API int asyncore_read(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_write(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_exception(struct asyncore_dispatcher *self);
+
+/* asyncore.readwrite(obj, flags), for loops of one's own.  flags as poll() reports them: POLLIN is a
+ * read event, POLLOUT a write event, POLLPRI an exceptional one, and POLLHUP, POLLERR or POLLNVAL
+ * call handle_close.  Returns as asyncore_read(); an error of a broken connection (ECONNRESET,
+ * ENOTCONN, ESHUTDOWN, ECONNABORTED, EPIPE, EBADF) goes to handle_close. */
+ASYNCORE_API int asyncore_readwrite(struct asyncore_dispatcher *self, int flags);
+
+/* ---------------------------------------------------------------------------------------------
+ * The socket map.  Wherever a map is asked for, NULL is the default one, asyncore.socket_map.
+ */
+
+/* A map of one's own, "{}".  NULL if memory ran out. */
+ASYNCORE_API struct asyncore_map *asyncore_map_new(void);
+
+/* Closes all that is in the map, cancels its timers, and frees it; the default map is emptied, its
+ * memory given back, and it can be used again.  Returns 0, or -EBUSY from inside a handler. */
+ASYNCORE_API int asyncore_map_free(struct asyncore_map *map);
+
+/* len(map). */
+ASYNCORE_API size_t asyncore_map_count(const struct asyncore_map *map);
+
+/* map.get(fd): the dispatcher with this descriptor, NULL if there is none. */
+ASYNCORE_API struct asyncore_dispatcher *asyncore_map_get(const struct asyncore_map *map, int fd);
+
+/* asyncore.close_all(map, ignore_all).  Closes every dispatcher in the map, in its order, until the map
+ * is empty; handle_close is not called.  Returns 0, or the first error of a close if not
+ * ignore_all; the others are closed all the same. */
+ASYNCORE_API int asyncore_close_all(struct asyncore_map *map, bool ignore_all);
+
+/* ---------------------------------------------------------------------------------------------
+ * The loop
+ */
+
+/* asyncore.poll(timeout, map).  One pass: asks every dispatcher readable() and writable() in the order
+ * in which they were added; waits; then serves every read event, every write event and every
+ * exceptional one, each in that order, and the timers that are due.  A dispatcher added in a pass
+ * is first asked in the next.
+ *   timeout  seconds to wait if nothing happens, below 0 for ever.  Rounded up, never down.
+ * Returns 0, also when a signal cut the wait short, or at once when the map is empty and no timer
+ * is set; asyncore_ExitNow; what a handle_error returned, if negative; -EINVAL (timeout is no
+ * number), -EBUSY (from inside a handler of the same map), or an error of the poller. */
+ASYNCORE_API int asyncore_poll(double timeout, struct asyncore_map *map);
+
+/* asyncore.loop(timeout, map=map, count=count).  Passes until the map is empty and no timer is set.
+ *   timeout  seconds that one pass waits at most, below 0 for ever; Python's default is 30.
+ *   count    passes to make at most; below 0 is Python's None, no limit.
+ * Returns 0, asyncore_ExitNow, or a negative errno as asyncore_poll() does; -EMFILE, -ENFILE if the
+ * descriptor that asyncore_stop() needs cannot be had. */
+ASYNCORE_API int asyncore_loop(double timeout, struct asyncore_map *map, int count);
+
+/* Makes the asyncore_loop() that runs on this map return 0 after its current pass, and cuts that short;
+ * if none runs, the next one returns at once.  May be called from any thread and from a signal
+ * handler.  Python's loop can only be left by ExitNow. */
+ASYNCORE_API void asyncore_stop(struct asyncore_map *map);
+
+/* Makes an asyncore_loop() that waits on this map go on to its next pass.  Calls are not counted: many
+ * may wake once.  May be called from any thread and from a signal handler.  Medusa's trigger. */
+ASYNCORE_API void asyncore_wakeup(struct asyncore_map *map);
+
+/* ---------------------------------------------------------------------------------------------
+ * Timers.  pyftpdlib's ioloop.call_later() and its cancel().
+ */
+
+/* Embed this where you like, zeroed; it must stay until it has fired or is cancelled.  All fields are
+ * private. */
+struct asyncore_timer {
+    void (*target)(struct asyncore_timer *self);
+    struct asyncore_map *map;
+    int64_t when;    /* nanoseconds, monotonic */
+    uint64_t serial; /* in the order of calls: timers that are due together fire in it */
+    size_t place;    /* in the map's heap, from 1; 0 when it is not set */
+    void *reserved[2];
+};
+
+/* Calls target(self) from the loop of map, once, when so many seconds have passed, never before; a
+ * timer that is set already is set anew.  From target any timer may be set or cancelled; one that
+ * is set there fires in a later pass, whatever its time.  The clock is monotonic: setting the date
+ * moves nothing.  Returns 0, -EINVAL (NULL, seconds negative or no number), -ENOMEM. */
+ASYNCORE_API int asyncore_call_later(struct asyncore_timer *self, double seconds,
+                                     void (*target)(struct asyncore_timer *self),
+                                     struct asyncore_map *map);
+
+/* The timer does not fire.  Cancelling one that is not set does nothing. */
+ASYNCORE_API void asyncore_cancel(struct asyncore_timer *self);
+
+/* ---------------------------------------------------------------------------------------------
+ * Log
+ */
+
+/* The function that the default log and log_info slots write with, for all maps; NULL for the one
+ * that the library starts with, which writes "error: message\n" to standard error.  Set it before
+ * other threads run loops. */
+ASYNCORE_API void asyncore_set_log(void (*write)(enum asyncore_log_type type, const char *message));
+
+/* The attribute ignore_log_types: what the default log_info leaves out, as a sum of
+ * 1 << ASYNCORE_WARNING and so on.  Warnings alone, until it is set. */
+ASYNCORE_API void asyncore_set_ignore_log_types(struct asyncore_dispatcher *self, unsigned types);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,266 @@
+/*
+ * class.c - classes, and class dispatcher itself: what a handler does that nobody overrides, and the
+ * call of a handler on an object, self.handle_read(), which finds the class that defines it.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* ==================================================
+ * predicates for select()
+ */
+
+bool asyncore_always(struct asyncore_dispatcher *self)
+{
+    (void)self;
+    return true;
+}
+
+bool asyncore_never(struct asyncore_dispatcher *self)
+{
+    (void)self;
+    return false;
+}
+
+/* ==================================================
+ * class dispatcher
+ */
+
+static void dispatcher_log(struct asyncore_dispatcher *self, const char *message)
+{
+    (void)self;
+    asyncore__write_log(ASYNCORE_LOG, message);
+}
+
+static void dispatcher_log_info(struct asyncore_dispatcher *self, const char *message,
+                                enum asyncore_log_type type)
+{
+    if ((self->ignore_log_types & (1U << type)) == 0)
+        asyncore__write_log(type, message);
+}
+
+static int dispatcher_handle_error(struct asyncore_dispatcher *self, int error)
+{
+    struct asyncore_map *map = self->map;
+    const uint32_t generation = self->generation;
+    char repr[256];
+    int rc = 0;
+
+    asyncore__enter(map);
+    asyncore_repr(self, repr, sizeof repr);
+    asyncore__log_infof(self, ASYNCORE_ERROR, "uncaptured error, closing channel %s: %s", repr,
+                        strerror(-error));
+    if (self->generation == generation)
+        rc = asyncore_handle_close(self);
+    asyncore__leave(map);
+    return rc;
+}
+
+static int dispatcher_handle_expt(struct asyncore_dispatcher *self)
+{
+    char byte;
+
+    asyncore_log_info(self, "unhandled incoming priority event", ASYNCORE_WARNING);
+    /* Left unread it would be reported in each pass. */
+    if (asyncore_fileno(self) >= 0)
+        (void)recv(self->fd, &byte, 1, MSG_OOB);
+    return 0;
+}
+
+static int dispatcher_handle_read(struct asyncore_dispatcher *self)
+{
+    asyncore_log_info(self, "unhandled read event", ASYNCORE_WARNING);
+    return 0;
+}
+
+static int dispatcher_handle_write(struct asyncore_dispatcher *self)
+{
+    asyncore_log_info(self, "unhandled write event", ASYNCORE_WARNING);
+    return 0;
+}
+
+static int dispatcher_handle_connect(struct asyncore_dispatcher *self)
+{
+    asyncore_log_info(self, "unhandled connect event", ASYNCORE_WARNING);
+    return 0;
+}
+
+static int dispatcher_handle_accept(struct asyncore_dispatcher *self)
+{
+    struct asyncore_map *map = self->map;
+    const uint32_t generation = self->generation;
+    struct sockaddr_storage addr;
+    socklen_t addrlen;
+    const int fd = asyncore_accept(self, &addr, &addrlen);
+    int rc;
+
+    if (fd < 0)
+        return fd;
+    asyncore__enter(map);
+    rc = asyncore_handle_accepted(self, fd, (struct sockaddr *)&addr, addrlen);
+    if (rc < 0 && rc != asyncore_ExitNow && self->generation == generation) {
+        /* One connection's failure is not the listener's. */
+        asyncore__log_infof(self, ASYNCORE_ERROR, "accepted connection dropped: %s", strerror(-rc));
+        rc = 0;
+    }
+    asyncore__leave(map);
+    return rc;
+}
+
+static int dispatcher_handle_accepted(struct asyncore_dispatcher *self, int fd,
+                                      const struct sockaddr *addr, socklen_t addrlen)
+{
+    (void)addr;
+    (void)addrlen;
+    close(fd);
+    asyncore_log_info(self, "unhandled accepted event", ASYNCORE_WARNING);
+    return 0;
+}
+
+static int dispatcher_handle_close(struct asyncore_dispatcher *self)
+{
+    struct asyncore_map *map = self->map;
+    const uint32_t generation = self->generation;
+
+    asyncore__enter(map);
+    asyncore_log_info(self, "unhandled close event", ASYNCORE_WARNING);
+    if (self->generation == generation)
+        asyncore_close(self);
+    asyncore__leave(map);
+    return 0;
+}
+
+static void dispatcher_destroy(struct asyncore_dispatcher *self)
+{
+    (void)self;
+}
+
+const struct asyncore_class asyncore_dispatcher_class = {
+    .name = "dispatcher",
+    .readable = asyncore_always,
+    .writable = asyncore_always,
+    .handle_connect = dispatcher_handle_connect,
+    .handle_accept = dispatcher_handle_accept,
+    .handle_accepted = dispatcher_handle_accepted,
+    .handle_read = dispatcher_handle_read,
+    .handle_write = dispatcher_handle_write,
+    .handle_expt = dispatcher_handle_expt,
+    .handle_close = dispatcher_handle_close,
+    .handle_error = dispatcher_handle_error,
+    .log = dispatcher_log,
+    .log_info = dispatcher_log_info,
+    .destroy = dispatcher_destroy,
+    .recv = asyncore__dispatcher_recv,
+    .send = asyncore__dispatcher_send,
+};
+
+/* ==================================================
+ * self.method()
+ */
+
+const char *asyncore__class_name(const struct asyncore_class *cls)
+{
+    while (cls->name == NULL && cls->super != NULL)
+        cls = cls->super;
+    return cls->name != NULL ? cls->name : asyncore_dispatcher_class.name;
+}
+
+bool asyncore_readable(struct asyncore_dispatcher *self)
+{
+    return asyncore__check(self) == 0 && ASYNCORE__CLASS_WITH(self, readable)->readable(self);
+}
+
+bool asyncore_writable(struct asyncore_dispatcher *self)
+{
+    return asyncore__check(self) == 0 && ASYNCORE__CLASS_WITH(self, writable)->writable(self);
+}
+
+int asyncore_handle_connect(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_connect)->handle_connect(self);
+}
+
+int asyncore_handle_accept(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_accept)->handle_accept(self);
+}
+
+int asyncore_handle_accepted(struct asyncore_dispatcher *self, int fd, const struct sockaddr *addr,
+                             socklen_t addrlen)
+{
+    const int rc = asyncore__check(self);
+
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    return ASYNCORE__CLASS_WITH(self, handle_accepted)->handle_accepted(self, fd, addr, addrlen);
+}
+
+int asyncore_handle_read(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_read)->handle_read(self);
+}
+
+int asyncore_handle_write(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_write)->handle_write(self);
+}
+
+int asyncore_handle_expt(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_expt)->handle_expt(self);
+}
+
+int asyncore_handle_close(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_close)->handle_close(self);
+}
+
+int asyncore_handle_error(struct asyncore_dispatcher *self, int error)
+{
+    const int rc = asyncore__check(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_error)->handle_error(self, error);
+}
+
+void asyncore_log(struct asyncore_dispatcher *self, const char *message)
+{
+    if (asyncore__check(self) == 0)
+        ASYNCORE__CLASS_WITH(self, log)->log(self, message);
+}
+
+void asyncore_log_info(struct asyncore_dispatcher *self, const char *message,
+                       enum asyncore_log_type type)
+{
+    if (asyncore__check(self) == 0)
+        ASYNCORE__CLASS_WITH(self, log_info)->log_info(self, message, type);
+}
+
+ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
+{
+    const int rc = asyncore__check_socket(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, recv)->recv(self, buffer, size);
+}
+
+ssize_t asyncore_send(struct asyncore_dispatcher *self, const void *data, size_t size)
+{
+    const int rc = asyncore__check_socket(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, send)->send(self, data, size);
+}

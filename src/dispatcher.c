@@ -1,0 +1,339 @@
+/*
+ * dispatcher.c - what a dispatcher is: its beginning, its place in a map, its attributes and its end.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* The address is longer than the dispatcher keeps (AF_UNIX): the system knows it. */
+enum { ADDRESS_NOT_KEPT = UCHAR_MAX };
+
+int asyncore__check(const struct asyncore_dispatcher *self)
+{
+    if (self != NULL && self->state == ASYNCORE__LIVE)
+        return 0;
+    return self != NULL && self->state == ASYNCORE__CLOSED ? -EBADF : -EINVAL;
+}
+
+int asyncore__check_socket(const struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc == 0 && self->fd < 0 ? -EBADF : rc;
+}
+
+/* ==================================================
+ * the beginning
+ */
+
+static void begin(struct asyncore_dispatcher *self, const struct asyncore_class *cls,
+                  struct asyncore_map *map)
+{
+    memset(self, 0, sizeof *self);
+    self->cls = cls;
+    self->map = asyncore__map(map);
+    self->fd = -1;
+    self->ignore_log_types = 1U << ASYNCORE_WARNING;
+    self->state = ASYNCORE__LIVE;
+}
+
+static int set_nonblocking(int fd)
+{
+    const int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0)
+        return -errno;
+    if ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Ends whatever socket there was.  What close() says, less what only means that it was closed. */
+static int drop_socket(struct asyncore_dispatcher *self)
+{
+    const int fd = self->fd;
+
+    self->connected = self->accepting = self->connecting = false;
+    self->generation++;
+    if (self->channel != NULL)
+        asyncore__channel_remove(self->map, self->channel);
+    if (fd < 0)
+        return 0;
+    self->fd = -1;
+    asyncore__accept_resume(self->map); /* there is a descriptor to be had again */
+    if (close(fd) < 0 && errno != ENOTCONN && errno != EBADF && errno != EINTR)
+        return -errno;
+    return 0;
+}
+
+static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore_map *map)
+{
+    int rc;
+
+    drop_socket(self);
+    if (map != NULL)
+        self->map = map;
+#ifdef SO_NOSIGPIPE
+    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+#endif
+    self->fd = fd;
+    rc = asyncore__channel_add(self->map, self);
+    if (rc < 0) {
+        self->fd = -1;
+        close(fd);
+        return rc;
+    }
+    self->state = ASYNCORE__LIVE; /* also again, after a close */
+    return 0;
+}
+
+int asyncore_set_socket(struct asyncore_dispatcher *self, int fd, struct asyncore_map *map)
+{
+    int rc = asyncore__check(self);
+
+    if (fd < 0)
+        return -EINVAL;
+    if (rc == -EINVAL || (rc = set_nonblocking(fd)) < 0) {
+        close(fd);
+        return rc;
+    }
+    if (fd == self->fd)
+        return asyncore_add_channel(self, map);
+    return take_socket(self, fd, map);
+}
+
+/* A socket from elsewhere: is it connected, does it listen? */
+static int look_at_socket(struct asyncore_dispatcher *self)
+{
+    struct sockaddr_storage addr;
+    socklen_t addrlen = sizeof addr;
+    int accepting = 0;
+
+    if (getpeername(self->fd, (struct sockaddr *)&addr, &addrlen) == 0) {
+        asyncore__set_addr(self, (struct sockaddr *)&addr, addrlen);
+        self->connected = true;
+        return 0;
+    }
+    /* An unconnected socket is as good; one that is broken in some unknown way is not. */
+    if (errno != ENOTCONN && errno != EINVAL)
+        return -errno;
+    addrlen = sizeof accepting;
+    if (getsockopt(self->fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &addrlen) == 0 && accepting) {
+        self->accepting = true;
+        if (asyncore_getsockname(self, &addr, &addrlen) == 0)
+            asyncore__set_addr(self, (struct sockaddr *)&addr, addrlen);
+    }
+    return 0;
+}
+
+int asyncore_init(struct asyncore_dispatcher *self, const struct asyncore_class *cls, int fd,
+                  struct asyncore_map *map)
+{
+    int rc;
+
+    if (self == NULL || cls == NULL || fd < -1) {
+        if (fd >= 0)
+            close(fd);
+        return -EINVAL;
+    }
+    begin(self, cls, map);
+    if (fd < 0)
+        return 0;
+    rc = asyncore_set_socket(self, fd, NULL);
+    if (rc == 0) {
+        rc = look_at_socket(self);
+        if (rc < 0)
+            drop_socket(self);
+    }
+    if (rc < 0)
+        self->state = 0;
+    return rc;
+}
+
+int asyncore_init_accepted(struct asyncore_dispatcher *self, const struct asyncore_class *cls,
+                           int fd, const struct sockaddr *addr, socklen_t addrlen,
+                           struct asyncore_map *map)
+{
+    int rc;
+
+    if (self == NULL || cls == NULL || fd < 0) {
+        if (fd >= 0)
+            close(fd);
+        return -EINVAL;
+    }
+    begin(self, cls, map);
+    self->connected = true;
+    asyncore__set_addr(self, addr, addrlen);
+    rc = take_socket(self, fd, NULL);
+    if (rc < 0)
+        self->state = 0;
+    self->connected = rc == 0;
+    return rc;
+}
+
+/* ==================================================
+ * its place in a map
+ */
+
+int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *map)
+{
+    int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    if (map == NULL)
+        map = self->map;
+    if (self->channel != NULL)
+        return map == self->map ? 0 : -EBUSY;
+    rc = asyncore__channel_add(map, self);
+    if (rc == 0)
+        self->map = map;
+    return rc;
+}
+
+int asyncore_del_channel(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check_socket(self);
+
+    if (rc == 0 && self->channel != NULL)
+        asyncore__channel_remove(self->map, self->channel);
+    return rc;
+}
+
+/* ==================================================
+ * the end
+ */
+
+void asyncore__enter(struct asyncore_map *map)
+{
+    map->frames++;
+}
+
+void asyncore__leave(struct asyncore_map *map)
+{
+    /* What is closed in a destroy() comes onto the list while it is worked off. */
+    while (map->frames == 1 && map->doomed != NULL) {
+        struct asyncore_dispatcher *self = map->doomed;
+
+        map->doomed = self->next;
+        self->doomed = false;
+        if (self->state == ASYNCORE__CLOSED) /* it may have been opened again */
+            ASYNCORE__CLASS_WITH(self, destroy)->destroy(self);
+    }
+    map->frames--;
+}
+
+int asyncore_close(struct asyncore_dispatcher *self)
+{
+    struct asyncore_map *map;
+    int rc = asyncore__check(self);
+
+    if (rc < 0)
+        return rc == -EBADF ? 0 : rc;
+    map = self->map;
+    rc = drop_socket(self);
+    self->state = ASYNCORE__CLOSED;
+    asyncore__enter(map);
+    if (!self->doomed) {
+        self->doomed = true;
+        self->next = map->doomed;
+        map->doomed = self;
+    }
+    asyncore__leave(map);
+    return rc;
+}
+
+/* ==================================================
+ * attributes
+ */
+
+int asyncore_fileno(const struct asyncore_dispatcher *self)
+{
+    return asyncore__check(self) == 0 ? self->fd : -1;
+}
+
+struct asyncore_map *asyncore_get_map(const struct asyncore_dispatcher *self)
+{
+    return asyncore__check(self) != -EINVAL ? self->map : NULL;
+}
+
+bool asyncore_connected(const struct asyncore_dispatcher *self)
+{
+    return asyncore__check(self) == 0 && self->connected;
+}
+
+bool asyncore_accepting(const struct asyncore_dispatcher *self)
+{
+    return asyncore__check(self) == 0 && self->accepting;
+}
+
+bool asyncore_connecting(const struct asyncore_dispatcher *self)
+{
+    return asyncore__check(self) == 0 && self->connecting;
+}
+
+void asyncore__set_addr(struct asyncore_dispatcher *self, const struct sockaddr *addr,
+                        socklen_t addrlen)
+{
+    if (addr == NULL || addrlen < sizeof addr->sa_family)
+        addrlen = 0;
+    self->addrlen = (unsigned char)(addrlen > sizeof self->addr ? ADDRESS_NOT_KEPT : addrlen);
+    if (self->addrlen > 0 && self->addrlen != ADDRESS_NOT_KEPT)
+        memcpy(&self->addr, addr, addrlen);
+}
+
+int asyncore_addr(const struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
+                  socklen_t *addrlen)
+{
+    if (asyncore__check(self) == -EINVAL)
+        return -EINVAL;
+    if (self->addrlen == ADDRESS_NOT_KEPT && self->fd >= 0) {
+        *addrlen = sizeof *addr;
+        if (!self->connected)
+            return asyncore_getsockname(self, addr, addrlen);
+        return getpeername(self->fd, (struct sockaddr *)addr, addrlen) < 0 ? -errno : 0;
+    }
+    if (self->addrlen == 0 || self->addrlen == ADDRESS_NOT_KEPT)
+        return -ENOTCONN;
+    memcpy(addr, &self->addr, self->addrlen);
+    *addrlen = self->addrlen;
+    return 0;
+}
+
+int asyncore_getsockname(const struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
+                         socklen_t *addrlen)
+{
+    const int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    *addrlen = sizeof *addr;
+    return getsockname(self->fd, (struct sockaddr *)addr, addrlen) < 0 ? -errno : 0;
+}
+
+int asyncore_repr(const struct asyncore_dispatcher *self, char *buffer, size_t size)
+{
+    char text[ASYNCORE_ADDRSTRLEN] = "", fd[16] = "closed";
+    const char *status = "";
+    struct sockaddr_storage addr;
+    socklen_t addrlen;
+
+    if (asyncore__check(self) == -EINVAL)
+        return snprintf(buffer, size, "<uninitialised dispatcher>");
+    if (asyncore_addr(self, &addr, &addrlen) == 0)
+        asyncore_ntop((struct sockaddr *)&addr, addrlen, text, sizeof text);
+    if (self->accepting)
+        status = " listening";
+    else if (self->connected)
+        status = " connected";
+    else if (self->connecting)
+        status = " connecting";
+    if (self->fd >= 0)
+        snprintf(fd, sizeof fd, "fd %d", self->fd);
+    return snprintf(buffer, size, "<%s%s%s%s %s>", asyncore__class_name(self->cls), status,
+                    text[0] != '\0' ? " " : "", text, fd);
+}

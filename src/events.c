@@ -1,0 +1,184 @@
+/*
+ * events.c - what the loop makes of a read, write or exceptional event, and of the errors that
+ * handlers "raise".
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <poll.h>
+
+/* ==================================================
+ * dispatcher.handle_*_event
+ */
+
+int asyncore_handle_connect_event(struct asyncore_dispatcher *self)
+{
+    int rc = asyncore__check_socket(self);
+    uint32_t generation;
+    struct asyncore_map *map;
+
+    if (rc < 0)
+        return rc;
+    rc = asyncore__socket_error(self->fd);
+    if (rc != 0) {
+        /* Having been asked for, the error is forgotten: who asked again would find the socket
+         * connected. */
+        self->connecting = false;
+        asyncore__changed(self);
+        return -rc;
+    }
+    map = self->map;
+    generation = self->generation;
+    asyncore__enter(map);
+    rc = asyncore_handle_connect(self);
+    if (rc == -EAGAIN || rc > 0)
+        rc = 0;
+    if (rc == 0 && self->generation == generation) {
+        self->connected = true;
+        self->connecting = false;
+        asyncore__changed(self);
+    }
+    asyncore__leave(map);
+    return rc;
+}
+
+/* The first event of a dispatcher that connects is the outcome; then comes what the event says. */
+static int after_connect(struct asyncore_dispatcher *self,
+                         int (*handler)(struct asyncore_dispatcher *))
+{
+    struct asyncore_map *map = self->map;
+    const uint32_t generation = self->generation;
+    int rc;
+
+    if (self->connected || !self->connecting)
+        return handler(self);
+    asyncore__enter(map);
+    rc = asyncore_handle_connect_event(self);
+    if (rc == 0 && self->generation == generation)
+        rc = handler(self);
+    asyncore__leave(map);
+    return rc;
+}
+
+int asyncore_handle_read_event(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    /* accepting sockets are never connected, they "spawn" new sockets that are connected */
+    if (self->accepting)
+        return asyncore_handle_accept(self);
+    return after_connect(self, asyncore_handle_read);
+}
+
+int asyncore_handle_write_event(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check_socket(self);
+
+    /* Accepting sockets shouldn't get a write event.  We will pretend it didn't happen. */
+    if (rc < 0 || self->accepting)
+        return rc;
+    return after_connect(self, asyncore_handle_write);
+}
+
+int asyncore_handle_expt_event(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    /* handle_expt_event() is called if there might be an error on the socket, or if there is OOB
+     * data: check for the error condition first. */
+    if (asyncore__socket_error(self->fd) != 0)
+        return asyncore_handle_close(self);
+    return asyncore_handle_expt(self);
+}
+
+/* ==================================================
+ * read(obj), write(obj), _exception(obj): "try: event, except: obj.handle_error()"
+ */
+
+static int except(struct asyncore_dispatcher *self, uint32_t generation, int error)
+{
+    if (error >= 0 || error == -EAGAIN || error == -EWOULDBLOCK)
+        return 0;
+    if (error == asyncore_ExitNow)
+        return error;
+    if (self->generation != generation) /* closed meanwhile: there is nobody to tell */
+        return 0;
+    if (self->accepting && asyncore__out_of_resources(-error)) /* it pauses, and lives */
+        return 0;
+    error = asyncore_handle_error(self, error);
+    return error < 0 ? error : 0;
+}
+
+static int serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *))
+{
+    struct asyncore_map *map;
+    uint32_t generation;
+    int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    map = self->map;
+    generation = self->generation;
+    asyncore__enter(map);
+    rc = except(self, generation, event(self));
+    asyncore__leave(map);
+    return rc;
+}
+
+int asyncore_read(struct asyncore_dispatcher *self)
+{
+    return serve(self, asyncore_handle_read_event);
+}
+
+int asyncore_write(struct asyncore_dispatcher *self)
+{
+    return serve(self, asyncore_handle_write_event);
+}
+
+int asyncore_exception(struct asyncore_dispatcher *self)
+{
+    return serve(self, asyncore_handle_expt_event);
+}
+
+int asyncore__serve_dead(struct asyncore_dispatcher *self)
+{
+    return serve(self, asyncore_handle_close);
+}
+
+int asyncore_readwrite(struct asyncore_dispatcher *self, int flags)
+{
+    static const struct {
+        int flags;
+        int (*event)(struct asyncore_dispatcher *);
+    } steps[] = {
+        {POLLIN, asyncore_handle_read_event},
+        {POLLOUT, asyncore_handle_write_event},
+        {POLLPRI, asyncore_handle_expt_event},
+        {POLLHUP | POLLERR | POLLNVAL, asyncore_handle_close},
+    };
+    struct asyncore_map *map;
+    uint32_t generation;
+    int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    map = self->map;
+    generation = self->generation;
+    asyncore__enter(map);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        if ((flags & steps[i].flags) != 0)
+            rc = steps[i].event(self);
+        if (rc < 0 || self->generation != generation)
+            break;
+    }
+    if (rc != asyncore_ExitNow && rc < 0 && self->generation == generation &&
+        asyncore__disconnected(-rc))
+        rc = asyncore_handle_close(self);
+    rc = except(self, generation, rc);
+    asyncore__leave(map);
+    return rc;
+}

@@ -1,0 +1,168 @@
+/* internal.h - what the files of the library know of each other; nothing of it is exported. */
+#ifndef ASYNCORE_INTERNAL_H
+#define ASYNCORE_INTERNAL_H
+
+#include "asyncore.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+/* Descriptors are small dense numbers: their own best hash.  And running out of memory is an error
+ * of the call that needed it, not the end of the process. */
+#define HASH_FUNCTION(key, keylen, hashv)                                                          \
+    do {                                                                                           \
+        (hashv) = (unsigned)*(const int *)(const void *)(key);                                     \
+    } while (0)
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/* ---- events.c: what a poller reports, and what it is asked for (all but DEAD) ---- */
+
+enum {
+    ASYNCORE__READ = 1,
+    ASYNCORE__WRITE = 2,
+    ASYNCORE__EXPT = 4,
+    ASYNCORE__DEAD = 8 /* the descriptor is not open */
+};
+
+int asyncore__serve_dead(struct asyncore_dispatcher *self);
+
+/* ---- dispatcher.c ---- */
+
+enum {
+    ASYNCORE__LIVE = 0x6c697665,
+    ASYNCORE__CLOSED = 0x636c6f73
+}; /* anything else: never initialised */
+
+/* 0 if the dispatcher may be used, -EINVAL or -EBADF if not. */
+int asyncore__check(const struct asyncore_dispatcher *self);
+/* The same, and it must have a socket. */
+int asyncore__check_socket(const struct asyncore_dispatcher *self);
+void asyncore__set_addr(struct asyncore_dispatcher *self, const struct sockaddr *addr,
+                        socklen_t addrlen);
+
+/* Whoever calls a handler and uses the object afterwards does so between these two: what is closed
+ * in between is destroyed when the outermost leaves. */
+void asyncore__enter(struct asyncore_map *map);
+void asyncore__leave(struct asyncore_map *map);
+
+/* ---- class.c ---- */
+
+/* The nearest class, from cls up, that fills the slot at this offset: Python's attribute lookup. */
+static inline const struct asyncore_class *asyncore__lookup(const struct asyncore_class *cls,
+                                                            size_t offset)
+{
+    void (*method)(void);
+
+    for (; cls != NULL; cls = cls->super) {
+        memcpy(&method, (const char *)cls + offset, sizeof method);
+        if (method != NULL)
+            return cls;
+    }
+    return &asyncore_dispatcher_class;
+}
+
+#define ASYNCORE__CLASS_WITH(self, slot)                                                           \
+    asyncore__lookup((self)->cls, offsetof(struct asyncore_class, slot))
+
+const char *asyncore__class_name(const struct asyncore_class *cls);
+
+/* ---- log.c ---- */
+
+void asyncore__write_log(enum asyncore_log_type type, const char *message);
+void asyncore__log_infof(struct asyncore_dispatcher *self, enum asyncore_log_type type,
+                         const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- socket.c ---- */
+
+ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size);
+ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size);
+int asyncore__socket_error(int fd);
+bool asyncore__disconnected(int error);
+bool asyncore__out_of_resources(int error);
+
+/* ---- map.c ---- */
+
+/* A dispatcher's place in a map.  Places are used again but never freed before the map, and each use
+ * has a generation of its own: (channel, generation) names one stay of one dispatcher, which a
+ * descriptor's number or an object's address cannot do. */
+struct asyncore_channel {
+    struct asyncore_dispatcher *dispatcher; /* NULL when the place is unused */
+    uint64_t generation;                    /* also the order of insertion */
+    int fd;
+    unsigned interest; /* what the poller watches it for */
+    bool asks;         /* a predicate is a function of the class's own: ask it each pass */
+    bool listed;       /* is in map->asked or map->changed */
+    struct asyncore_channel *prev, *next;
+    UT_hash_handle hh;
+};
+
+struct asyncore__ready {
+    struct asyncore_channel *channel;
+    uint64_t generation;
+    unsigned events;
+};
+
+struct asyncore__poller;
+
+struct asyncore_map {
+    struct asyncore_channel *channels; /* the uthash: fd -> channel, in order of insertion */
+    struct asyncore_channel *asked;    /* those who are asked each pass, in order of insertion */
+    struct asyncore_channel *asking;   /* the next of them, while they are being asked */
+    struct asyncore_channel *changed;  /* others, whose answer may be another since the last pass */
+    struct asyncore_channel *unused;
+    uint64_t generation;
+
+    const struct asyncore__poller *poller;
+    void *poller_state;
+    struct asyncore__ready *ready; /* what the poller found; has room for all channels */
+    size_t ready_count, ready_size;
+
+    bool polling;
+    unsigned frames;                    /* asyncore__enter()s not left */
+    struct asyncore_dispatcher *doomed; /* closed, to be destroyed */
+
+    int64_t
+        accept_resume_at; /* when the listeners, paused for want of resources, go on; 0: not paused */
+    int64_t accept_logged_at;
+
+    struct asyncore_timer **timers; /* a heap; timers[0] is not used */
+    size_t timer_count, timer_size;
+    uint64_t timer_serial;
+
+    atomic_bool stop;
+    atomic_bool woken;
+    atomic_int wakeup_fd; /* the writing end; -1: none yet */
+    struct asyncore_dispatcher wakeup;
+    struct asyncore_channel wakeup_channel;
+};
+
+struct asyncore_map *asyncore__map(const struct asyncore_map *map); /* NULL: the default one */
+struct asyncore_channel *asyncore__find(struct asyncore_map *map, int fd);
+int asyncore__reserve(struct asyncore_map *map, int fd);
+int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher);
+void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel);
+void asyncore__changed(struct asyncore_dispatcher *dispatcher);
+struct asyncore_channel *asyncore__next_changed(struct asyncore_map *map);
+
+/* ---- loop.c ---- */
+
+void asyncore__accept_pause(struct asyncore_dispatcher *listener, int error);
+void asyncore__accept_resume(struct asyncore_map *map);
+
+/* ---- timer.c: times in nanoseconds on a clock that never jumps ---- */
+
+#define ASYNCORE__SECOND INT64_C(1000000000)
+
+int64_t asyncore__now(void);
+double asyncore__until(int64_t when, double timeout);         /* the shorter of both, in seconds */
+int64_t asyncore__next_timer(const struct asyncore_map *map); /* 0: none is set */
+void asyncore__timers_run(struct asyncore_map *map);
+void asyncore__timers_free(struct asyncore_map *map);
+
+/* ---- wakeup.c ---- */
+
+int asyncore__wakeup_open(struct asyncore_map *map);
+void asyncore__wakeup_close(struct asyncore_map *map);
+
+#endif

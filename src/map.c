@@ -1,0 +1,226 @@
+/*
+ * map.c - the socket map: from file descriptor to dispatcher, in order of insertion.
+ */
+#include "internal.h"
+#include "poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+static struct asyncore_map socket_map = {.wakeup_fd = -1};
+
+struct asyncore_map *asyncore__map(const struct asyncore_map *map)
+{
+    return map != NULL ? (struct asyncore_map *)map : &socket_map;
+}
+
+struct asyncore_channel *asyncore__find(struct asyncore_map *map, int fd)
+{
+    struct asyncore_channel *channel;
+
+    if (map->wakeup_channel.dispatcher != NULL && map->wakeup_channel.fd == fd)
+        return &map->wakeup_channel;
+    HASH_FIND_INT(map->channels, &fd, channel);
+    return channel;
+}
+
+/* ==================================================
+ * who is asked what it waits for: dispatchers with predicates of their own in each pass, in their
+ * order; those whose answers the library knows, only when the answer may have changed
+ */
+
+static bool is_known(bool (*predicate)(struct asyncore_dispatcher *))
+{
+    return predicate == asyncore_always || predicate == asyncore_never;
+}
+
+static void list(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    if (channel->listed)
+        return;
+    channel->listed = true;
+    if (channel->asks)
+        DL_APPEND(map->asked, channel);
+    else
+        DL_APPEND(map->changed, channel);
+}
+
+static void unlist(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    if (!channel->listed)
+        return;
+    channel->listed = false;
+    if (map->asking == channel)
+        map->asking = channel->next;
+    if (channel->asks)
+        DL_DELETE(map->asked, channel);
+    else
+        DL_DELETE(map->changed, channel);
+}
+
+void asyncore__changed(struct asyncore_dispatcher *dispatcher)
+{
+    if (dispatcher->channel != NULL)
+        list(dispatcher->map, dispatcher->channel);
+}
+
+struct asyncore_channel *asyncore__next_changed(struct asyncore_map *map)
+{
+    struct asyncore_channel *channel = map->changed;
+
+    if (channel != NULL)
+        unlist(map, channel);
+    return channel;
+}
+
+/* ==================================================
+ * channels
+ */
+
+/* Makes all the room that the channel will ever need, so that nothing fails later. */
+int asyncore__reserve(struct asyncore_map *map, int fd)
+{
+    const size_t need = HASH_COUNT(map->channels) + 2; /* this one, and the wake-up */
+    struct asyncore__ready *ready;
+    int rc;
+
+    if (map->poller == NULL) {
+        rc = asyncore__select_poller.open(map);
+        if (rc < 0)
+            return rc;
+        map->poller = &asyncore__select_poller;
+    }
+    rc = map->poller->reserve(map, fd);
+    if (rc < 0 || need <= map->ready_size)
+        return rc;
+    ready = realloc(map->ready, 2 * need * sizeof *ready);
+    if (ready == NULL)
+        return -ENOMEM;
+    map->ready = ready;
+    map->ready_size = 2 * need;
+    return 0;
+}
+
+/* Its descriptor was closed behind the library's back, and the number is another's now. */
+static void put_out(struct asyncore_dispatcher *dispatcher)
+{
+    asyncore__channel_remove(dispatcher->map, dispatcher->channel);
+    dispatcher->fd = -1;
+    dispatcher->generation++;
+    dispatcher->connected = dispatcher->accepting = dispatcher->connecting = false;
+    asyncore_log_info(dispatcher,
+                      "descriptor closed behind the dispatcher's back: use asyncore_close()",
+                      ASYNCORE_ERROR);
+}
+
+int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
+{
+    struct asyncore_channel *channel = asyncore__find(map, dispatcher->fd);
+    int rc;
+
+    if (channel != NULL)
+        put_out(channel->dispatcher);
+    rc = asyncore__reserve(map, dispatcher->fd);
+    if (rc < 0)
+        return rc;
+    channel = map->unused;
+    if (channel != NULL)
+        LL_DELETE(map->unused, channel);
+    else if ((channel = calloc(1, sizeof *channel)) == NULL)
+        return -ENOMEM;
+    channel->fd = dispatcher->fd;
+    HASH_ADD_INT(map->channels, fd, channel);
+    if (channel->hh.tbl == NULL) {
+        LL_PREPEND(map->unused, channel);
+        return -ENOMEM;
+    }
+    channel->dispatcher = dispatcher;
+    channel->generation = ++map->generation;
+    channel->interest = 0;
+    channel->asks = !is_known(ASYNCORE__CLASS_WITH(dispatcher, readable)->readable) ||
+                    !is_known(ASYNCORE__CLASS_WITH(dispatcher, writable)->writable);
+    dispatcher->channel = channel;
+    list(map, channel);
+    return 0;
+}
+
+void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    if (channel->interest != 0)
+        map->poller->watch(map, channel, 0);
+    unlist(map, channel);
+    HASH_DEL(map->channels, channel);
+    channel->dispatcher->channel = NULL;
+    channel->dispatcher = NULL;
+    channel->generation = 0;
+    LL_PREPEND(map->unused, channel);
+}
+
+/* ==================================================
+ * the map itself
+ */
+
+size_t asyncore_map_count(const struct asyncore_map *map)
+{
+    return HASH_COUNT(asyncore__map(map)->channels);
+}
+
+struct asyncore_dispatcher *asyncore_map_get(const struct asyncore_map *map, int fd)
+{
+    struct asyncore_channel *channel;
+
+    HASH_FIND_INT(asyncore__map(map)->channels, &fd, channel);
+    return channel != NULL ? channel->dispatcher : NULL;
+}
+
+int asyncore_close_all(struct asyncore_map *map, bool ignore_all)
+{
+    int first_error = 0;
+
+    map = asyncore__map(map);
+    while (map->channels != NULL) {
+        const int rc = asyncore_close(map->channels->dispatcher);
+
+        if (first_error == 0)
+            first_error = rc;
+    }
+    return ignore_all ? 0 : first_error;
+}
+
+struct asyncore_map *asyncore_map_new(void)
+{
+    struct asyncore_map *map = calloc(1, sizeof *map);
+
+    if (map != NULL)
+        atomic_init(&map->wakeup_fd, -1);
+    return map;
+}
+
+int asyncore_map_free(struct asyncore_map *map)
+{
+    struct asyncore_channel *channel, *next;
+
+    map = asyncore__map(map);
+    if (map->frames > 0)
+        return -EBUSY;
+    asyncore_close_all(map, true);
+    asyncore__timers_free(map);
+    asyncore__wakeup_close(map);
+    LL_FOREACH_SAFE (map->unused, channel, next) {
+        free(channel);
+    }
+    if (map->poller != NULL)
+        map->poller->close(map);
+    free(map->ready);
+    if (map != &socket_map) {
+        free(map);
+    } else {
+        const uint64_t generation = map->generation;
+
+        memset(map, 0, sizeof *map);
+        map->generation = generation;
+        atomic_init(&map->wakeup_fd, -1);
+    }
+    return 0;
+}

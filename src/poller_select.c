@@ -1,0 +1,196 @@
+/*
+ * poller_select.c - the poller that asyncore began with: select().
+ *
+ * fd_set is a bit field of FD_SETSIZE bits, and FD_SET() beyond that writes over what lies behind.
+ * The kernels of Linux and the BSDs read as many bits as they are told to, so here the sets are
+ * allocated, as long as the highest descriptor asks for.
+ */
+#include "poller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/select.h>
+#include <sys/time.h>
+
+#ifdef ASYNCORE__SELECT_LIMIT /* to test what systems with a limit do */
+enum { LIMIT = ASYNCORE__SELECT_LIMIT };
+#elif defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__NetBSD__) || \
+    defined(__DragonFly__)
+enum { LIMIT = 1 << 30 };
+#else
+enum { LIMIT = FD_SETSIZE };
+#endif
+
+enum { R, W, E, SETS };
+
+struct select_state {
+    size_t words;            /* in each set */
+    fd_mask *asked[SETS];    /* what is watched */
+    fd_mask *answered[SETS]; /* what select() left of it */
+};
+
+static const unsigned events[SETS] = {ASYNCORE__READ, ASYNCORE__WRITE, ASYNCORE__EXPT};
+
+static fd_mask bit(int fd)
+{
+    return (fd_mask)(1UL << (fd % (int)NFDBITS));
+}
+
+static size_t word(int fd)
+{
+    return (size_t)fd / (size_t)NFDBITS;
+}
+
+static int select_open(struct asyncore_map *map)
+{
+    map->poller_state = calloc(1, sizeof(struct select_state));
+    return map->poller_state != NULL ? 0 : -ENOMEM;
+}
+
+static void select_close(struct asyncore_map *map)
+{
+    struct select_state *state = map->poller_state;
+
+    free(state->asked[0]); /* the six sets are one piece */
+    free(state);
+}
+
+static int select_reserve(struct asyncore_map *map, int fd)
+{
+    struct select_state *state = map->poller_state;
+    size_t words;
+    fd_mask *sets;
+
+    if (fd >= LIMIT)
+        return -EMFILE;
+    if (word(fd) < state->words)
+        return 0;
+    words = 2 * (word(fd) + 1);
+    sets = calloc(2 * SETS * words, sizeof *sets);
+    if (sets == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; state->words > 0 && i < SETS; i++)
+        memcpy(sets + i * words, state->asked[i], state->words * sizeof *sets);
+    free(state->asked[0]);
+    for (size_t i = 0; i < SETS; i++) {
+        state->asked[i] = sets + i * words;
+        state->answered[i] = sets + (SETS + i) * words;
+    }
+    state->words = words;
+    return 0;
+}
+
+static int select_watch(struct asyncore_map *map, struct asyncore_channel *channel,
+                        unsigned interest)
+{
+    struct select_state *state = map->poller_state;
+    const int fd = channel->fd;
+
+    for (size_t i = 0; i < SETS; i++) {
+        if ((interest & events[i]) != 0)
+            state->asked[i][word(fd)] |= bit(fd);
+        else
+            state->asked[i][word(fd)] &= (fd_mask)~bit(fd);
+    }
+    return 0;
+}
+
+/* Rounded up, lest a pass be made before its time.  NULL: for ever. */
+static struct timeval *timeval(double timeout, struct timeval *tv)
+{
+    const double longest = 1e8; /* three years; some systems refuse more */
+    double microseconds;
+
+    if (timeout < 0)
+        return NULL;
+    if (timeout > longest)
+        timeout = longest;
+    tv->tv_sec = (time_t)timeout;
+    microseconds = (timeout - (double)tv->tv_sec) * 1e6;
+    tv->tv_usec = (suseconds_t)microseconds;
+    if ((double)tv->tv_usec < microseconds && ++tv->tv_usec == 1000000) {
+        tv->tv_usec = 0;
+        tv->tv_sec++;
+    }
+    return tv;
+}
+
+static size_t words_in_use(const struct select_state *state)
+{
+    size_t n = state->words;
+
+    while (n > 0 && (state->asked[R][n - 1] | state->asked[W][n - 1] | state->asked[E][n - 1]) == 0)
+        n--;
+    return n;
+}
+
+static void find(struct asyncore_map *map, size_t words)
+{
+    const struct select_state *state = map->poller_state;
+
+    for (size_t i = 0; i < words; i++) {
+        const unsigned long r = (unsigned long)state->answered[R][i];
+        const unsigned long w = (unsigned long)state->answered[W][i];
+        const unsigned long e = (unsigned long)state->answered[E][i];
+        int fd = (int)(i * (size_t)NFDBITS);
+
+        for (unsigned long any = r | w | e, b = 1; any >= b && b != 0; fd++, b <<= 1) {
+            if ((any & b) != 0)
+                asyncore__found(map, asyncore__find(map, fd),
+                                ((r & b) != 0 ? ASYNCORE__READ : 0U) |
+                                    ((w & b) != 0 ? ASYNCORE__WRITE : 0U) |
+                                    ((e & b) != 0 ? ASYNCORE__EXPT : 0U));
+        }
+    }
+}
+
+/* One descriptor that is not open fails the whole call: find out which, and leave it out.  How many
+ * were found. */
+static size_t find_dead(struct asyncore_map *map)
+{
+    const size_t before = map->ready_count;
+
+    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next) {
+        if (c->interest != 0 && fcntl(c->fd, F_GETFD) < 0 && errno == EBADF) {
+            asyncore__found(map, c, ASYNCORE__DEAD);
+            select_watch(map, c, 0);
+            c->interest = 0;
+            asyncore__changed(c->dispatcher);
+        }
+    }
+    return map->ready_count - before;
+}
+
+static int select_wait(struct asyncore_map *map, double timeout)
+{
+    struct select_state *state = map->poller_state;
+    struct timeval tv;
+
+    for (;;) {
+        const size_t words = words_in_use(state);
+        int n;
+
+        for (size_t i = 0; words > 0 && i < SETS; i++)
+            memcpy(state->answered[i], state->asked[i], words * sizeof(fd_mask));
+        n = select((int)(words * (size_t)NFDBITS), (fd_set *)state->answered[R],
+                   (fd_set *)state->answered[W], (fd_set *)state->answered[E],
+                   timeval(timeout, &tv));
+        if (n > 0)
+            find(map, words);
+        if (n >= 0 || errno == EINTR) /* after an error the sets say nothing */
+            return 0;
+        if (errno != EBADF || find_dead(map) == 0)
+            return -errno;
+        timeout = 0;
+    }
+}
+
+const struct asyncore__poller asyncore__select_poller = {
+    .name = "select",
+    .open = select_open,
+    .close = select_close,
+    .reserve = select_reserve,
+    .watch = select_watch,
+    .wait = select_wait,
+};

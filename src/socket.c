@@ -1,0 +1,324 @@
+/*
+ * socket.c - the socket object methods: each asks the system and says what its answer means for a
+ * dispatcher.
+ */
+#ifdef __linux__
+#define _GNU_SOURCE /* accept4 */
+#endif
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* SO_NOSIGPIPE is set instead */
+#endif
+#ifndef MSG_MORE
+#define MSG_MORE 0
+#endif
+
+/* ==================================================
+ * what an errno means
+ */
+
+static bool would_block(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+/* The connection is gone: what CPython calls _DISCONNECTED, and the ordinary deaths of a network. */
+bool asyncore__disconnected(int error)
+{
+    switch (error) {
+    case ECONNRESET:
+    case ENOTCONN:
+    case ESHUTDOWN:
+    case ECONNABORTED:
+    case EPIPE:
+    case EBADF:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case ENETRESET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The system has nothing left to make a connection of; the next try may find something. */
+bool asyncore__out_of_resources(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Not an error of the listener, but of the connection that it would have accepted. */
+static bool failed_before_accept(int error)
+{
+    switch (error) {
+    case ECONNABORTED:
+    case EINTR:
+    case EPROTO:
+    case EPERM: /* a firewall's no */
+    case ENOPROTOOPT:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENETUNREACH:
+    case ENETDOWN:
+#ifdef ENONET
+    case ENONET:
+#endif
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The socket's pending error, which asking for clears. */
+int asyncore__socket_error(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return errno == ENOTSOCK ? 0 : errno;
+    return error;
+}
+
+/* ==================================================
+ * the beginning of a connection
+ */
+
+#ifdef SOCK_NONBLOCK
+
+static int open_socket(int family, int type)
+{
+    return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static int accept_socket(int listener, struct sockaddr *addr, socklen_t *addrlen)
+{
+    return accept4(listener, addr, addrlen, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+#else
+
+static int set_up(int fd)
+{
+    if (fd >= 0 && (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int open_socket(int family, int type)
+{
+    return set_up(socket(family, type, 0));
+}
+
+static int accept_socket(int listener, struct sockaddr *addr, socklen_t *addrlen)
+{
+    return set_up(accept(listener, addr, addrlen));
+}
+
+#endif
+
+int asyncore_create_socket(struct asyncore_dispatcher *self, int family, int type)
+{
+    int fd;
+
+    if (asyncore__check(self) == -EINVAL)
+        return -EINVAL;
+    fd = open_socket(family, type);
+    return fd < 0 ? -errno : asyncore_set_socket(self, fd, NULL);
+}
+
+int asyncore_set_reuse_addr(struct asyncore_dispatcher *self)
+{
+    const int on = 1, rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    return setsockopt(self->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ? -errno : 0;
+}
+
+int asyncore_bind(struct asyncore_dispatcher *self, const struct sockaddr *addr, socklen_t addrlen)
+{
+    const int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    if (addr == NULL)
+        return -EINVAL;
+    if (bind(self->fd, addr, addrlen) < 0)
+        return -errno;
+    asyncore__set_addr(self, addr, addrlen);
+    return 0;
+}
+
+int asyncore_listen(struct asyncore_dispatcher *self, int num)
+{
+    const int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    if (listen(self->fd, num) < 0)
+        return -errno;
+    self->accepting = true;
+    asyncore__changed(self);
+    return 0;
+}
+
+int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *addr,
+                     socklen_t addrlen)
+{
+    int error = 0;
+    const int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
+    if (addr == NULL)
+        return -EINVAL;
+    if (connect(self->fd, addr, addrlen) < 0)
+        error = errno;
+    switch (error) {
+    case EISCONN:
+        if (self->connected)
+            return -EISCONN;
+        /* The connection came to stand since the last pass. */
+        /* fall through */
+    case 0:
+    case EINPROGRESS:
+    case EALREADY:
+    case EINTR: /* it goes on without us */
+        break;
+    default:
+        return -error;
+    }
+    self->connected = false;
+    self->connecting = true;
+    asyncore__set_addr(self, addr, addrlen);
+    asyncore__changed(self);
+    return error == 0 || error == EISCONN ? asyncore_handle_connect_event(self) : 0;
+}
+
+int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
+                    socklen_t *addrlen)
+{
+    struct sockaddr_storage peer;
+    socklen_t peerlen = sizeof peer;
+    const int rc = asyncore__check_socket(self);
+    int fd, error;
+
+    if (rc < 0)
+        return rc;
+    fd = accept_socket(self->fd, (struct sockaddr *)&peer, &peerlen);
+    error = errno;
+    if (fd >= 0 && peerlen == 0) { /* how some systems hand over a connection that is gone */
+        close(fd);
+        return -EAGAIN;
+    }
+    if (fd >= 0) {
+        if (addr != NULL)
+            memcpy(addr, &peer, sizeof peer);
+        if (addrlen != NULL)
+            *addrlen = peerlen;
+        return fd;
+    }
+    if (would_block(error) || failed_before_accept(error))
+        return -EAGAIN;
+    if (asyncore__out_of_resources(error))
+        asyncore__accept_pause(self, error);
+    return -error;
+}
+
+/* ==================================================
+ * data
+ */
+
+static ssize_t gone(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore_handle_close(self);
+
+    return rc < 0 ? rc : 0;
+}
+
+static bool is_datagram(int fd)
+{
+    int type = SOCK_STREAM;
+    socklen_t size = sizeof type;
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
+}
+
+ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
+{
+    const int rc = asyncore__check_socket(self);
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    if (size == 0) /* 0 could not be told from the end of file */
+        return -EINVAL;
+    do
+        n = recv(self->fd, buffer, size, 0);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        return n;
+    /* a closed connection is indicated by signaling a read condition, and having recv() return 0. */
+    if (n == 0)
+        return is_datagram(self->fd) ? 0 : gone(self);
+    if (would_block(errno))
+        return -EAGAIN;
+    return asyncore__disconnected(errno) ? gone(self) : -errno;
+}
+
+static ssize_t send_with(struct asyncore_dispatcher *self, const void *data, size_t size, int flags)
+{
+    const int rc = asyncore__check_socket(self);
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    do
+        n = send(self->fd, data, size, flags | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    if (would_block(errno) || errno == ENOBUFS || errno == ENOMEM)
+        return 0;
+    return asyncore__disconnected(errno) ? gone(self) : -errno;
+}
+
+ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size)
+{
+    return send_with(self, data, size, 0);
+}
+
+ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, size_t size)
+{
+    const int rc = asyncore__check_socket(self);
+    struct asyncore_map *map;
+    uint32_t generation;
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    map = self->map;
+    generation = self->generation;
+    asyncore__enter(map);
+    /* A class that sends in a way of its own is not gone around for the sake of a segment. */
+    if (ASYNCORE__CLASS_WITH(self, send) == &asyncore_dispatcher_class)
+        n = send_with(self, data, size, MSG_MORE);
+    else
+        n = asyncore_send(self, data, size);
+    if (n >= 0 && (size_t)n == size && self->generation == generation)
+        shutdown(self->fd, SHUT_WR);
+    asyncore__leave(map);
+    return n;
+}
