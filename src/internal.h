@@ -139,6 +139,7 @@ struct asyncore_map {
 
 struct asyncore_map *asyncore__map(const struct asyncore_map *map); /* NULL: the default one */
 struct asyncore_channel *asyncore__find(struct asyncore_map *map, int fd);
+int asyncore__poller_open(struct asyncore_map *map);
 int asyncore__reserve(struct asyncore_map *map, int fd);
 int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher);
 void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel);

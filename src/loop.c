@@ -101,7 +101,9 @@ static int wait_for_events(struct asyncore_map *map, double timeout)
         timeout = asyncore__until(asyncore__next_timer(map), timeout);
     if (map->accept_resume_at != 0)
         timeout = asyncore__until(map->accept_resume_at, timeout);
-    rc = map->poller->wait(map, timeout);
+    rc = asyncore__poller_open(map); /* there may be timers alone */
+    if (rc == 0)
+        rc = map->poller->wait(map, timeout);
     sort_ready(map);
     return rc;
 }

@@ -78,20 +78,27 @@ struct asyncore_channel *asyncore__next_changed(struct asyncore_map *map)
  * channels
  */
 
+int asyncore__poller_open(struct asyncore_map *map)
+{
+    int rc;
+
+    if (map->poller != NULL)
+        return 0;
+    rc = asyncore__select_poller.open(map);
+    if (rc == 0)
+        map->poller = &asyncore__select_poller;
+    return rc;
+}
+
 /* Makes all the room that the channel will ever need, so that nothing fails later. */
 int asyncore__reserve(struct asyncore_map *map, int fd)
 {
     const size_t need = HASH_COUNT(map->channels) + 2; /* this one, and the wake-up */
     struct asyncore__ready *ready;
-    int rc;
+    int rc = asyncore__poller_open(map);
 
-    if (map->poller == NULL) {
-        rc = asyncore__select_poller.open(map);
-        if (rc < 0)
-            return rc;
-        map->poller = &asyncore__select_poller;
-    }
-    rc = map->poller->reserve(map, fd);
+    if (rc == 0)
+        rc = map->poller->reserve(map, fd);
     if (rc < 0 || need <= map->ready_size)
         return rc;
     ready = realloc(map->ready, 2 * need * sizeof *ready);

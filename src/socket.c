@@ -89,6 +89,14 @@ int asyncore__socket_error(int fd)
     return error;
 }
 
+static bool is_datagram(int fd)
+{
+    int type = SOCK_STREAM;
+    socklen_t size = sizeof type;
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
+}
+
 /* ==================================================
  * the beginning of a connection
  */
@@ -184,15 +192,13 @@ int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *ad
         return rc;
     if (addr == NULL)
         return -EINVAL;
+    if (self->connected && !is_datagram(self->fd)) /* the system may say 0 */
+        return -EISCONN;
     if (connect(self->fd, addr, addrlen) < 0)
         error = errno;
     switch (error) {
-    case EISCONN:
-        if (self->connected)
-            return -EISCONN;
-        /* The connection came to stand since the last pass. */
-        /* fall through */
     case 0:
+    case EISCONN: /* it came to stand since the last pass */
     case EINPROGRESS:
     case EALREADY:
     case EINTR: /* it goes on without us */
@@ -246,14 +252,6 @@ static ssize_t gone(struct asyncore_dispatcher *self)
     const int rc = asyncore_handle_close(self);
 
     return rc < 0 ? rc : 0;
-}
-
-static bool is_datagram(int fd)
-{
-    int type = SOCK_STREAM;
-    socklen_t size = sizeof type;
-
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
 }
 
 ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)

@@ -1,0 +1,343 @@
+/* check_connect.c - connecting: the order of calls, the flags, and every way in which it fails. */
+#include "support.h"
+
+#include <stdio.h>
+#include <sys/un.h>
+
+static void connect_to(struct probe *self, const char *name, const struct sockaddr_in *addr)
+{
+    probe_init(self, name, NULL);
+    ck_assert_int_eq(asyncore_create_socket(&self->base, AF_INET, SOCK_STREAM), 0);
+    ck_assert_int_eq(asyncore_connect(&self->base, (const struct sockaddr *)addr, sizeof *addr), 0);
+    ck_assert(asyncore_connecting(&self->base));
+    ck_assert(!asyncore_connected(&self->base));
+}
+
+static int check_connecting(struct probe *self)
+{
+    ck_assert(!asyncore_connected(&self->base));
+    ck_assert(asyncore_connecting(&self->base));
+    return 0;
+}
+
+START_TEST(test_connect)
+{
+    static struct probe l, c;
+    struct sockaddr_in addr;
+    struct sockaddr_storage peer;
+    socklen_t peerlen;
+
+    probe_listen(&l, "L", NULL, &addr);
+    l.wants_read = false;
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    c.on_connect = check_connecting; /* connected comes after handle_connect */
+    poll_once(NULL);
+    assert_trace("C.handle_connect C.handle_write ");
+    ck_assert(asyncore_connected(&c.base));
+    ck_assert(!asyncore_connecting(&c.base));
+    ck_assert_int_eq(asyncore_addr(&c.base, &peer, &peerlen), 0);
+    ck_assert_mem_eq(&peer, &addr, sizeof addr);
+    poll_once(NULL);
+    assert_trace("C.handle_write ");
+}
+END_TEST
+
+/* Of both answers the read event comes first, and brings handle_connect along. */
+START_TEST(test_read_event_connects)
+{
+    static struct probe c;
+    struct sockaddr_in addr;
+    const int listener = tcp_listen(&addr);
+    int peer;
+
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    c.on_read = recv_some;
+    peer = accept(listener, NULL, NULL);
+    send_all(peer, "hello");
+    wait_readable(asyncore_fileno(&c.base));
+    poll_once(NULL);
+    assert_trace("C.handle_connect C.handle_read C.recv=5 C.handle_write ");
+    close(peer);
+    close(listener);
+}
+END_TEST
+
+START_TEST(test_refused)
+{
+    static struct probe c;
+    const struct sockaddr_in addr = nowhere();
+
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    poll_once(NULL);
+    assert_trace("C.handle_error(ECONNREFUSED) C.handle_close ");
+    ck_assert_int_eq(c.destroyed, 1);
+    ck_assert_uint_eq(asyncore_map_count(NULL), 0);
+}
+END_TEST
+
+START_TEST(test_refused_is_noticed_whatever_is_asked)
+{
+    static struct probe c;
+    const struct sockaddr_in addr = nowhere();
+
+    connect_to(&c, "C", &addr);
+    c.wants_read = false; /* CPython would never know */
+    poll_once(NULL);
+    assert_trace("C.handle_error(ECONNREFUSED) C.handle_close ");
+}
+END_TEST
+
+static int forgive(struct probe *self, int error)
+{
+    (void)self;
+    (void)error;
+    return 0;
+}
+
+/* CPython takes the socket, its error having been asked for, for connected. */
+START_TEST(test_failed_connect_never_connects)
+{
+    static struct probe c;
+    const struct sockaddr_in addr = nowhere();
+
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    c.on_error = forgive;
+    poll_once(NULL);
+    assert_trace("C.handle_error(ECONNREFUSED) C.handle_write ");
+    ck_assert(!asyncore_connecting(&c.base));
+    ck_assert(!asyncore_connected(&c.base));
+    c.on_read = recv_some;
+    c.wants_write = false;
+    poll_once(NULL);
+    assert_trace("C.handle_read C.handle_close C.recv=0 ");
+}
+END_TEST
+
+/* The peer resets before the first pass. */
+START_TEST(test_reset_before_the_first_pass)
+{
+    static struct probe c;
+    struct sockaddr_in addr;
+    const int listener = tcp_listen(&addr);
+
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    reset(accept(listener, NULL, NULL));
+    wait_readable(asyncore_fileno(&c.base));
+    poll_once(NULL);
+    assert_trace("C.handle_error(ECONNRESET) C.handle_close ");
+    close(listener);
+}
+END_TEST
+
+/* CPython calls handle_write on the closed object, and calls it connected. */
+START_TEST(test_close_in_handle_connect)
+{
+    static struct probe l, c;
+    struct sockaddr_in addr;
+
+    probe_listen(&l, "L", NULL, &addr);
+    l.wants_read = false;
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    c.on_connect = close_self;
+    poll_once(NULL);
+    assert_trace("C.handle_connect ");
+    ck_assert(!asyncore_connected(&c.base));
+    ck_assert_int_eq(c.destroyed, 1);
+}
+END_TEST
+
+static int fail_with_eio(struct probe *self)
+{
+    (void)self;
+    return -EIO;
+}
+
+START_TEST(test_failing_handle_connect)
+{
+    static struct probe l, c;
+    struct sockaddr_in addr;
+
+    probe_listen(&l, "L", NULL, &addr);
+    l.wants_read = false;
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    c.on_connect = fail_with_eio;
+    c.on_error = forgive;
+    poll_once(NULL);
+    assert_trace("C.handle_connect C.handle_error(EIO) ");
+    ck_assert(asyncore_connecting(&c.base)); /* and it is called again */
+    c.on_error = NULL;
+    poll_once(NULL);
+    assert_trace("C.handle_connect C.handle_error(EIO) C.handle_close ");
+}
+END_TEST
+
+static int say_would_block(struct probe *self)
+{
+    char byte;
+
+    return (int)asyncore_recv(&self->base, &byte, 1);
+}
+
+START_TEST(test_would_block_in_handle_connect_is_no_failure)
+{
+    static struct probe l, c;
+    struct sockaddr_in addr;
+
+    probe_listen(&l, "L", NULL, &addr);
+    l.wants_read = false;
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    c.on_connect = say_would_block;
+    poll_once(NULL);
+    assert_trace("C.handle_connect C.handle_write ");
+    ck_assert(asyncore_connected(&c.base));
+}
+END_TEST
+
+START_TEST(test_connected_already)
+{
+    static struct probe l, c;
+    struct sockaddr_in addr;
+
+    probe_listen(&l, "L", NULL, &addr);
+    l.wants_read = false;
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    poll_once(NULL);
+    assert_trace("C.handle_connect C.handle_write ");
+    ck_assert_int_eq(asyncore_connect(&c.base, (struct sockaddr *)&addr, sizeof addr), -EISCONN);
+    ck_assert(asyncore_connected(&c.base)); /* CPython calls handle_connect again */
+    assert_trace("");
+}
+END_TEST
+
+/* ---- AF_UNIX: the system connects at once, or refuses at once ---- */
+
+static struct sockaddr_un unix_path(void)
+{
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+
+    /* Linux' abstract names need no file. */
+    snprintf(path.sun_path + 1, sizeof path.sun_path - 1, "asyncore-check-%ld", (long)getpid());
+    return path;
+}
+
+START_TEST(test_unix_connects_inside_connect)
+{
+    static struct probe l, c;
+    const struct sockaddr_un path = unix_path();
+
+    probe_init(&l, "L", NULL);
+    asyncore_create_socket(&l.base, AF_UNIX, SOCK_STREAM);
+    ck_assert_int_eq(asyncore_bind(&l.base, (const struct sockaddr *)&path, sizeof path), 0);
+    ck_assert_int_eq(asyncore_listen(&l.base, 5), 0);
+    probe_init(&c, "C", NULL);
+    asyncore_create_socket(&c.base, AF_UNIX, SOCK_STREAM);
+    c.on_connect = check_connecting;
+    ck_assert_int_eq(asyncore_connect(&c.base, (const struct sockaddr *)&path, sizeof path), 0);
+    assert_trace("C.handle_connect ");
+    ck_assert(asyncore_connected(&c.base));
+    poll_once(NULL);
+    assert_trace("L.handle_accept L.handle_accepted ");
+    close(l.fd);
+}
+END_TEST
+
+START_TEST(test_close_in_handle_connect_inside_connect)
+{
+    static struct probe l, c;
+    const struct sockaddr_un path = unix_path();
+
+    probe_init(&l, "L", NULL);
+    asyncore_create_socket(&l.base, AF_UNIX, SOCK_STREAM);
+    asyncore_bind(&l.base, (const struct sockaddr *)&path, sizeof path);
+    asyncore_listen(&l.base, 5);
+    probe_init(&c, "C", NULL);
+    asyncore_create_socket(&c.base, AF_UNIX, SOCK_STREAM);
+    c.on_connect = close_self;
+    ck_assert_int_eq(asyncore_connect(&c.base, (const struct sockaddr *)&path, sizeof path), 0);
+    ck_assert(!asyncore_connected(&c.base));
+    ck_assert_int_eq(c.destroyed, 1);
+}
+END_TEST
+
+/* CPython leaves it connecting, and calls handle_connect in the next pass. */
+START_TEST(test_refused_at_once)
+{
+    static struct probe c;
+    const struct sockaddr_un path = unix_path();
+    struct sockaddr_storage addr;
+    socklen_t addrlen;
+
+    probe_init(&c, "C", NULL);
+    asyncore_create_socket(&c.base, AF_UNIX, SOCK_STREAM);
+    ck_assert_int_eq(asyncore_connect(&c.base, (const struct sockaddr *)&path, sizeof path),
+                     -ECONNREFUSED);
+    ck_assert(!asyncore_connecting(&c.base));
+    ck_assert_int_eq(asyncore_addr(&c.base, &addr, &addrlen), -ENOTCONN);
+    ck_assert_int_eq(asyncore_connect(&c.base, NULL, 0), -EINVAL);
+}
+END_TEST
+
+START_TEST(test_unix_backlog_full_is_an_error)
+{
+    static struct probe c;
+    const struct sockaddr_un path = unix_path();
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), first = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    bind(listener, (const struct sockaddr *)&path, sizeof path);
+    listen(listener, 0);
+    ck_assert_int_eq(connect(first, (const struct sockaddr *)&path, sizeof path), 0);
+    probe_init(&c, "C", NULL);
+    asyncore_create_socket(&c.base, AF_UNIX, SOCK_STREAM);
+    /* CPython takes EAGAIN for "under way", and the next event for its success. */
+    ck_assert_int_eq(asyncore_connect(&c.base, (const struct sockaddr *)&path, sizeof path),
+                     -EAGAIN);
+    ck_assert(!asyncore_connecting(&c.base));
+    close(first);
+    close(listener);
+}
+END_TEST
+
+START_TEST(test_datagram_connects_inside_connect)
+{
+    static struct probe c;
+    const struct sockaddr_in addr = loopback(htons(9));
+
+    probe_init(&c, "C", NULL);
+    asyncore_create_socket(&c.base, AF_INET, SOCK_DGRAM);
+    ck_assert_int_eq(asyncore_connect(&c.base, (const struct sockaddr *)&addr, sizeof addr), 0);
+    assert_trace("C.handle_connect ");
+    ck_assert(asyncore_connected(&c.base));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("connect");
+    TCase *tcase = add_case(suite, "connect");
+
+    tcase_add_test(tcase, test_connect);
+    tcase_add_test(tcase, test_read_event_connects);
+    tcase_add_test(tcase, test_refused);
+    tcase_add_test(tcase, test_refused_is_noticed_whatever_is_asked);
+    tcase_add_test(tcase, test_failed_connect_never_connects);
+    tcase_add_test(tcase, test_reset_before_the_first_pass);
+    tcase_add_test(tcase, test_close_in_handle_connect);
+    tcase_add_test(tcase, test_failing_handle_connect);
+    tcase_add_test(tcase, test_would_block_in_handle_connect_is_no_failure);
+    tcase_add_test(tcase, test_connected_already);
+    tcase_add_test(tcase, test_unix_connects_inside_connect);
+    tcase_add_test(tcase, test_close_in_handle_connect_inside_connect);
+    tcase_add_test(tcase, test_refused_at_once);
+    tcase_add_test(tcase, test_unix_backlog_full_is_an_error);
+    tcase_add_test(tcase, test_datagram_connects_inside_connect);
+    return run_suite(suite);
+}
