@@ -61,7 +61,8 @@ static void parse_host(struct options *options, const char *text)
     } else if (colon != NULL) {
         length = (size_t)(colon - text);
     }
-    if (length == 0 || length >= sizeof options->host || (colon != NULL && *colon != ':'))
+    if (length == 0 || length >= sizeof options->host || (text[0] == '[' && end == NULL) ||
+        (colon != NULL && *colon != ':'))
         command_fail(COMMAND_USAGE, "bad host '%s': want HOST, HOST:PORT or [ADDRESS]:PORT", text);
     if (colon != NULL && command_port(colon + 1) < 1)
         command_fail(COMMAND_USAGE, "bad port '%s': want a number from 1 to 65535", colon + 1);

@@ -33,7 +33,8 @@
  * is closed and none of its handlers is called again.  Its memory must stay until its class's
  * destroy() has been called, which happens exactly once, when no function of the library still uses
  * the object: at the end of the pass, or at once outside one.  A dispatcher from malloc() frees
- * itself there.  So any handler may close its own dispatcher, or any other.
+ * itself there.  So any handler may close its own dispatcher, or any other.  Where no class fills
+ * destroy, the memory must stay until the handler of its own that runs, if any, has returned.
  */
 #ifndef ASYNCORE_H
 #define ASYNCORE_H

@@ -227,23 +227,27 @@ void asyncore__leave(struct asyncore_map *map)
     map->frames--;
 }
 
+static void doom(struct asyncore_dispatcher *self)
+{
+    struct asyncore_map *map = self->map;
+
+    asyncore__enter(map);
+    self->doomed = true;
+    self->next = map->doomed;
+    map->doomed = self;
+    asyncore__leave(map);
+}
+
 int asyncore_close(struct asyncore_dispatcher *self)
 {
-    struct asyncore_map *map;
     int rc = asyncore__check(self);
 
     if (rc < 0)
         return rc == -EBADF ? 0 : rc;
-    map = self->map;
     rc = drop_socket(self);
     self->state = ASYNCORE__CLOSED;
-    asyncore__enter(map);
-    if (!self->doomed) {
-        self->doomed = true;
-        self->next = map->doomed;
-        map->doomed = self;
-    }
-    asyncore__leave(map);
+    if (!self->doomed && ASYNCORE__CLASS_WITH(self, destroy) != &asyncore_dispatcher_class)
+        doom(self);
     return rc;
 }
 
