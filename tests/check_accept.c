@@ -329,8 +329,10 @@ int main(void)
     tcase_add_test(tcase, test_accept_with_nothing_there);
     tcase_add_test(tcase, test_reset_before_accept);
     tcase_add_test(tcase, test_listener_shut_down);
-    tcase_add_test(tcase, test_no_descriptor_left);
-    tcase_add_test(tcase, test_close_resumes_listeners);
+    if (getenv("VALGRIND") == NULL) { /* whose accept() takes the connection before it says EMFILE */
+        tcase_add_test(tcase, test_no_descriptor_left);
+        tcase_add_test(tcase, test_close_resumes_listeners);
+    }
     tcase_add_test(tcase, test_accept_reports_what_is_missing);
     return run_suite(suite);
 }
