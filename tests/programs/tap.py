@@ -35,8 +35,7 @@ def main():
             print(f"ok {number} {name} # SKIP {why}", flush=True)
         except Exception:
             failures += 1
-            for line in traceback.format_exc().splitlines():
-                print("#", line)
+            print(name, traceback.format_exc(), sep="\n", file=sys.stderr)  # which meson shows
             print(f"not ok {number} {name}", flush=True)
         finally:
             Program.kill_all()
