@@ -27,13 +27,13 @@ void command_print(const char *text)
     exit(EXIT_SUCCESS);
 }
 
-void command_bad_option(int option, char **argv)
+void command_bad_option(int option, const char *letters, char **argv)
 {
     if (option == ':')
         command_fail(COMMAND_USAGE, "option '%s' wants a value; try '%s --help'", argv[optind - 1],
                      command_name);
-    /* optopt is the letter of a short option, or 0 for a long one */
-    if (optopt > 0 && optopt < 128 && strncmp(argv[optind - 1], "--", 2) != 0)
+    /* optopt is the letter of an unknown short option; of a long one it is 0, or its known letter. */
+    if (optopt != 0 && strchr(letters, optopt) == NULL)
         command_fail(COMMAND_USAGE, "unknown option '-%c'; try '%s --help'", optopt, command_name);
     command_fail(COMMAND_USAGE, "unknown or wrong option '%s'; try '%s --help'", argv[optind - 1],
                  command_name);

@@ -15,8 +15,9 @@ _Noreturn void command_fail(int status, const char *format, ...)
 /* Writes text to standard output and exits with 0. */
 _Noreturn void command_print(const char *text);
 
-/* Says what getopt_long() did not like, its answer being option, and exits. */
-_Noreturn void command_bad_option(int option, char **argv);
+/* Says what getopt_long() did not like, its answer being option and its short options letters, and
+ * exits. */
+_Noreturn void command_bad_option(int option, const char *letters, char **argv);
 
 /* The TCP port that text says, 0 to 65535 in decimal digits and nothing else; -1 if it is none. */
 int command_port(const char *text);

@@ -10,14 +10,21 @@ time_t time_client_nearest(uint32_t seconds, time_t now)
     return now + (int32_t)(seconds - (uint32_t)((uint64_t)now + TIME1970));
 }
 
-static void report(struct time_client *client, int error)
+static void finish(struct time_client *client, int error)
 {
+    client->error = error;
+    asyncore_close(&client->base); /* and time_client_destroy() reports */
+}
+
+static void time_client_destroy(struct asyncore_dispatcher *self)
+{
+    struct time_client *client = (struct time_client *)self;
     const unsigned char *a = client->answer;
 
     asyncore_cancel(&client->timeout);
-    asyncore_close(&client->base);
-    client->done(client, error,
-                 (uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3]);
+    if (client->done != NULL)
+        client->done(client, client->error,
+                     (uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3]);
 }
 
 static int time_client_handle_connect(struct asyncore_dispatcher *self)
@@ -36,25 +43,25 @@ static int time_client_handle_read(struct asyncore_dispatcher *self)
         return (int)n;
     client->received += (size_t)n;
     if ((size_t)n == left)
-        report(client, 0);
+        finish(client, 0);
     return 0;
 }
 
 static int time_client_handle_close(struct asyncore_dispatcher *self)
 {
-    report((struct time_client *)self, -EPROTO);
+    finish((struct time_client *)self, -EPROTO);
     return 0;
 }
 
 static int time_client_handle_error(struct asyncore_dispatcher *self, int error)
 {
-    report((struct time_client *)self, error);
+    finish((struct time_client *)self, error);
     return 0;
 }
 
 static void time_client_expired(struct asyncore_timer *timeout)
 {
-    report((struct time_client *)(void *)((char *)timeout - offsetof(struct time_client, timeout)),
+    finish((struct time_client *)(void *)((char *)timeout - offsetof(struct time_client, timeout)),
            -ETIMEDOUT);
 }
 
@@ -66,6 +73,7 @@ const struct asyncore_class time_client_class = {
     .handle_read = time_client_handle_read,
     .handle_close = time_client_handle_close,
     .handle_error = time_client_handle_error,
+    .destroy = time_client_destroy,
 };
 
 int time_client_init(struct time_client *self, const struct asyncore_class *cls,
@@ -75,7 +83,7 @@ int time_client_init(struct time_client *self, const struct asyncore_class *cls,
 {
     int rc;
 
-    *self = (struct time_client){.done = done};
+    *self = (struct time_client){.error = -ECANCELED};
     rc = asyncore_init(&self->base, cls, -1, map);
     if (rc < 0)
         return rc;
@@ -84,9 +92,9 @@ int time_client_init(struct time_client *self, const struct asyncore_class *cls,
         rc = asyncore_create_socket(&self->base, addr->sa_family, SOCK_STREAM);
     if (rc == 0)
         rc = asyncore_connect(&self->base, addr, addrlen);
-    if (rc < 0) {
-        asyncore_cancel(&self->timeout);
+    if (rc < 0)
         asyncore_close(&self->base);
-    }
+    else
+        self->done = done;
     return rc;
 }

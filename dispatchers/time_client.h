@@ -12,11 +12,13 @@
 struct time_client {
     struct asyncore_dispatcher base;
     struct asyncore_timer timeout;
-    /* Called once, when the client has closed.
-     *   error    0; -EPROTO if the server closed before it had sent four bytes (received says how
+    /* Called once, when the client has closed, as the last thing that is done with it: *self may be
+     * freed, or used again, from here on.
+     *   error    0; -ECANCELED if it was closed by asyncore_close(); -EPROTO if the server closed before it had sent four bytes (received says how
      *            many there were), -ETIMEDOUT, -ECONNREFUSED, or what else the connection failed with
      *   seconds  since 1900 modulo 2^32, if error is 0 */
     void (*done)(struct time_client *self, int error, uint32_t seconds);
+    int error;
     unsigned char answer[4];
     size_t received; /* bytes of answer */
 };
@@ -26,7 +28,7 @@ extern const struct asyncore_class time_client_class;
 /* Begins to connect to the server at addr, in map, NULL being the default one.
  *   cls      time_client_class or a class whose super it is
  *   timeout  seconds until done is called with -ETIMEDOUT, from now on
- * The memory of *self is the caller's and must stay until done has been called.  Returns 0, or what
+ * The memory of *self is the caller's and must stay until done is called.  Returns 0, or what
  * socket or connect refused at once with: done is then not called, and self is closed. */
 int time_client_init(struct time_client *self, const struct asyncore_class *cls,
                      const struct sockaddr *addr, socklen_t addrlen, double timeout,

@@ -45,14 +45,14 @@ extern const struct asyncore_class time_channel_class;
 /* Listens on addr (IPv4 or IPv6; IPv6 sockets take IPv6 alone) in map, NULL being the default one.
  *   cls  time_server_class or a class whose super it is.
  * The memory of *self is the caller's and must stay until it is closed.  Returns 0, or what socket,
- * bind or listen failed with; self is then closed. */
+ * bind or listen failed with; self is then closed, and a destroy() that cls may have follows. */
 int time_server_init(struct time_server *self, const struct asyncore_class *cls,
                      const struct sockaddr *addr, socklen_t addrlen, struct asyncore_map *map);
 
 /* Answers the client on the connected, non-blocking descriptor fd, which is the channel's from here
  * on, and frees itself when done: what a time_server does in handle_accepted.
  *   cls  time_channel_class or a class whose super it is.
- * Returns 0, asyncore_ExitNow, or -ENOMEM. */
+ * Returns 0, -ENOMEM, what asyncore_init_accepted() failed with, or what asyncore_write() returned. */
 int time_channel_new(const struct asyncore_class *cls, int fd, const struct sockaddr *addr,
                      socklen_t addrlen, time_t now, struct asyncore_map *map);
 

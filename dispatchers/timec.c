@@ -79,11 +79,12 @@ static struct options parse_options(int argc, char **argv)
         {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0},
     };
+    static const char letters[] = ":t:hV";
     struct options options = {.timeout = 5};
     int option;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":t:hV", names, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, letters, names, NULL)) != -1) {
         switch (option) {
         case 't':
             options.timeout = parse_timeout(optarg);
@@ -93,7 +94,7 @@ static struct options parse_options(int argc, char **argv)
         case 'V':
             command_print("timec " ASYNCORE_VERSION "\n");
         default:
-            command_bad_option(option, argv);
+            command_bad_option(option, letters, argv);
         }
     }
     if (optind + 1 != argc)

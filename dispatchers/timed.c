@@ -56,11 +56,12 @@ static struct options parse_options(int argc, char **argv)
         {"verbose", no_argument, NULL, 'v'},    {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},    {NULL, 0, NULL, 0},
     };
+    static const char letters[] = ":p:a:vhV";
     struct options options = {.port = 8037};
     int option;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":p:a:vhV", names, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, letters, names, NULL)) != -1) {
         switch (option) {
         case 'p':
             options.port = command_port(optarg);
@@ -78,7 +79,7 @@ static struct options parse_options(int argc, char **argv)
         case 'V':
             command_print("timed " ASYNCORE_VERSION "\n");
         default:
-            command_bad_option(option, argv);
+            command_bad_option(option, letters, argv);
         }
     }
     if (optind < argc)
@@ -94,6 +95,8 @@ static struct asyncore_timer idle;
 
 static void still_waiting(struct asyncore_timer *self)
 {
+    if (asyncore_map_count(NULL) == 0) /* with nobody to wait for, the loop shall end */
+        return;
     fputs("still waiting\n", stderr);
     asyncore_call_later(self, 1, still_waiting, NULL);
 }
@@ -212,9 +215,12 @@ static void open_standard_streams(void)
         close(fd);
 }
 
+static volatile sig_atomic_t stopped;
+
 static void stop(int signal_number)
 {
     (void)signal_number;
+    stopped = 1;
     asyncore_stop(NULL);
 }
 
@@ -245,5 +251,7 @@ int main(int argc, char **argv)
     asyncore_map_free(NULL);
     if (rc < 0)
         command_fail(EXIT_FAILURE, "loop: %s", strerror(-rc));
+    if (!stopped)
+        command_fail(EXIT_FAILURE, "no listening socket is left");
     return EXIT_SUCCESS;
 }

@@ -181,7 +181,7 @@ struct asyncore_dispatcher {
     uint32_t state;
     uint32_t generation; /* counts the sockets it has had */
     int fd;
-    bool connected, accepting, connecting, doomed;
+    bool connected, accepting, connecting, closing, doomed;
     unsigned char ignore_log_types;
     unsigned char addrlen;
     union {
@@ -192,7 +192,8 @@ struct asyncore_dispatcher {
 };
 
 /* dispatcher.__init__(sock, map).  Makes self, zeroed or not, a dispatcher of class cls that belongs
- * to map (NULL: the default map), which must outlive it.
+ * to map (NULL: the default map), which must outlive it.  self must not be one already, nor be closed
+ * and still wait for its destroy(): asyncore_create_socket() opens a dispatcher again.
  *   fd  -1 for none yet (asyncore_create_socket follows).  Any other is made non-blocking and added
  *       to the map; it is the library's from here on, also when this call fails.  A socket that
  *       has a peer is connected from the start (handle_connect is not called); one that listens
@@ -205,7 +206,8 @@ ASYNCORE_API int asyncore_init(struct asyncore_dispatcher *self, const struct as
 
 /* dispatcher.__init__(sock, map) for the connection that handle_accepted got or asyncore_accept()
  * returned: the peer's address is known and the descriptor set up, so this asks the system nothing.
- * It is connected from the start.  Parameters and errors as for asyncore_init(). */
+ * It is connected from the start.  Parameters and errors as for asyncore_init(), but that self may be
+ * NULL, as malloc() may return it: fd is then closed, and the result -ENOMEM. */
 ASYNCORE_API int asyncore_init_accepted(struct asyncore_dispatcher *self,
                                         const struct asyncore_class *cls, int fd,
                                         const struct sockaddr *addr, socklen_t addrlen,
@@ -221,16 +223,17 @@ ASYNCORE_API int asyncore_create_socket(struct asyncore_dispatcher *self, int fa
  * made non-blocking and is the library's from here on, also when this call fails.  Flags and
  * address are not looked at (asyncore_init() does).
  *   map  NULL: the dispatcher's own, otherwise its own from here on.
- * Returns 0, -EINVAL (fd below 0), or what fcntl or asyncore_add_channel() failed with. */
+ * Returns 0, -EINVAL (fd below 0), -EBUSY (another map, from inside a handler), or what fcntl or
+ * asyncore_add_channel() failed with. */
 ASYNCORE_API int asyncore_set_socket(struct asyncore_dispatcher *self, int fd,
                                      struct asyncore_map *map);
 
 /* dispatcher.add_channel(map).  Puts the dispatcher at the end of the map.  It is asked and served from
  * the next pass on.  Another dispatcher in the map whose descriptor was closed behind the library's
- * back, so that its number came to this one, is put out of it.
+ * back, so that its number came to this one, is put out of it, and its handle_close called.
  *   map  NULL: the dispatcher's own, otherwise its own from here on.
  * Returns 0 (also when it is in that map already); -EBADF (no socket), -EBUSY (it is in another map:
- * asyncore_del_channel() first), -ENOMEM, or -EMFILE where the poller cannot watch so high a
+ * asyncore_del_channel() first; or a handler of another map is what calls), -ENOMEM, or -EMFILE where the poller cannot watch so high a
  * descriptor (select, on systems other than Linux and the BSDs, from FD_SETSIZE on). */
 ASYNCORE_API int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *map);
 
@@ -255,10 +258,13 @@ ASYNCORE_API int asyncore_bind(struct asyncore_dispatcher *self, const struct so
 ASYNCORE_API int asyncore_listen(struct asyncore_dispatcher *self, int num);
 
 /* dispatcher.connect(addr).  Begins to connect; asyncore_connecting() is true until the outcome is
- * known, and it is always watched.  Then handle_connect is called, before the first handle_read or
- * handle_write, or handle_error with -ECONNREFUSED and the like.  Where the system connects at
- * once (AF_UNIX, datagrams) handle_connect is called from inside this call.
- * Returns 0; -EINVAL (addr is NULL), -EISCONN, what connect() refused at once with (flags and
+ * known.  Then handle_connect is called, before the first handle_read or handle_write, or
+ * handle_error with -ECONNREFUSED and the like.  As in Python the outcome comes with the first event
+ * that readable or writable ask for: a client that is only readable hears that it is connected when
+ * the first data arrive, one that must speak first is writable.  Who asks for nothing is told all
+ * the same.  Where the system connects at once (AF_UNIX, datagrams) handle_connect is called from
+ * inside this call.
+ * Returns 0; -EINVAL (addr is NULL), -EISCONN, -EOPNOTSUPP (a listener), what connect() refused at once with (flags and
  * address are then unchanged), or what handle_connect returned. */
 ASYNCORE_API int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *addr,
                                   socklen_t addrlen);
@@ -267,9 +273,9 @@ ASYNCORE_API int asyncore_connect(struct asyncore_dispatcher *self, const struct
  *   addr, addrlen  take the peer's address; both may be NULL.
  * Returns its descriptor, which is the caller's; -EAGAIN, Python's None, when there is none or the
  * one that waited is gone; -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM when the system has nothing left
- * for it: the listeners of this map then pause, for 0.1 s or until a dispatcher closes, the
- * connection stays in the backlog, and a handler may return the error as it is, for it closes
- * nothing; or another error of accept(), which means that the socket is no listener any more. */
+ * for it, -EPERM when a policy forbids it: the listeners of this map then pause, for 0.1 s or until
+ * a dispatcher closes, the connection stays in the backlog, and a handler may return the error as it
+ * is, for it closes nothing; or another error of accept(), which means that the socket is no listener any more. */
 ASYNCORE_API int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
                                  socklen_t *addrlen);
 
@@ -286,7 +292,7 @@ ASYNCORE_API ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffe
  * handle_close returned, if negative; or another error of send(). */
 ASYNCORE_API ssize_t asyncore_send(struct asyncore_dispatcher *self, const void *data, size_t size);
 
-/* The last asyncore_send() of a connection: once all of data is taken, the writing side is shut
+/* The last asyncore_send() of a stream: once all of data is taken, the writing side is shut
  * down, and where the system can (Linux) data and end travel in one segment.  Returns as
  * asyncore_send(); for less than size call it again with the rest from handle_write.  Python has
  * no such method; it stands for send() and socket.shutdown(SHUT_WR). */
@@ -344,6 +350,7 @@ ASYNCORE_API int asyncore_handle_write(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_expt(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_close(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_error(struct asyncore_dispatcher *self, int error);
+/* These two also after asyncore_close(), for a last word. */
 ASYNCORE_API void asyncore_log(struct asyncore_dispatcher *self, const char *message);
 ASYNCORE_API void asyncore_log_info(struct asyncore_dispatcher *self, const char *message,
                                     enum asyncore_log_type type);
@@ -359,8 +366,8 @@ ASYNCORE_API int asyncore_handle_expt_event(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_connect_event(struct asyncore_dispatcher *self);
 
 /* asyncore.read(obj), write(obj), _exception(obj): the event above, and what a handler "raised":
- *   asyncore_ExitNow is returned; -EAGAIN is no error; -EMFILE, -ENFILE, -ENOBUFS and -ENOMEM of a
- *   listener are none either (see asyncore_accept()); the error of a dispatcher that has been
+ *   asyncore_ExitNow is returned; -EAGAIN is no error; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM and -EPERM
+ *   of a listener are none either (see asyncore_accept()); the error of a dispatcher that has been
  *   closed meanwhile is dropped; any other goes to handle_error.
  * Return 0, asyncore_ExitNow, or what handle_error returned. */
 ASYNCORE_API int asyncore_read(struct asyncore_dispatcher *self);
@@ -368,8 +375,8 @@ ASYNCORE_API int asyncore_write(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_exception(struct asyncore_dispatcher *self);
 
 /* asyncore.readwrite(obj, flags), for loops of one's own.  flags as poll() reports them: POLLIN is a
- * read event, POLLOUT a write event, POLLPRI an exceptional one, and POLLHUP, POLLERR or POLLNVAL
- * call handle_close.  Returns as asyncore_read(); an error of a broken connection (ECONNRESET,
+ * read event, POLLOUT a write event, POLLPRI an exceptional one; POLLNVAL calls handle_close, and so
+ * do POLLHUP and POLLERR unless POLLIN says that something is left to read.  Returns as asyncore_read(); an error of a broken connection (ECONNRESET,
  * ENOTCONN, ESHUTDOWN, ECONNABORTED, EPIPE, EBADF) goes to handle_close. */
 ASYNCORE_API int asyncore_readwrite(struct asyncore_dispatcher *self, int flags);
 

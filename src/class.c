@@ -37,7 +37,7 @@ static void dispatcher_log(struct asyncore_dispatcher *self, const char *message
 static void dispatcher_log_info(struct asyncore_dispatcher *self, const char *message,
                                 enum asyncore_log_type type)
 {
-    if ((self->ignore_log_types & (1U << type)) == 0)
+    if ((unsigned)type <= ASYNCORE_ERROR && (self->ignore_log_types & (1U << type)) == 0)
         asyncore__write_log(type, message);
 }
 
@@ -100,7 +100,7 @@ static int dispatcher_handle_accept(struct asyncore_dispatcher *self)
         return fd;
     asyncore__enter(map);
     rc = asyncore_handle_accepted(self, fd, (struct sockaddr *)&addr, addrlen);
-    if (rc < 0 && rc != asyncore_ExitNow && self->generation == generation) {
+    if (asyncore__is_error(rc) && self->generation == generation) {
         /* One connection's failure is not the listener's. */
         asyncore__log_infof(self, ASYNCORE_ERROR, "accepted connection dropped: %s", strerror(-rc));
         rc = 0;
@@ -240,14 +240,14 @@ int asyncore_handle_error(struct asyncore_dispatcher *self, int error)
 
 void asyncore_log(struct asyncore_dispatcher *self, const char *message)
 {
-    if (asyncore__check(self) == 0)
+    if (asyncore__check(self) != -EINVAL)
         ASYNCORE__CLASS_WITH(self, log)->log(self, message);
 }
 
 void asyncore_log_info(struct asyncore_dispatcher *self, const char *message,
                        enum asyncore_log_type type)
 {
-    if (asyncore__check(self) == 0)
+    if (asyncore__check(self) != -EINVAL)
         ASYNCORE__CLASS_WITH(self, log_info)->log_info(self, message, type);
 }
 

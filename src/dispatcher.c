@@ -77,6 +77,7 @@ static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore
     drop_socket(self);
     if (map != NULL)
         self->map = map;
+    self->closing = false;
 #ifdef SO_NOSIGPIPE
     setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
 #endif
@@ -91,18 +92,26 @@ static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore
     return 0;
 }
 
+/* While functions of its map still use it, its destroy() must wait for them, and so it stays there. */
+static bool may_move(const struct asyncore_dispatcher *self, const struct asyncore_map *map)
+{
+    return map == NULL || map == self->map || self->map->frames == 0;
+}
+
 int asyncore_set_socket(struct asyncore_dispatcher *self, int fd, struct asyncore_map *map)
 {
     int rc = asyncore__check(self);
 
     if (fd < 0)
         return -EINVAL;
-    if (rc == -EINVAL || (rc = set_nonblocking(fd)) < 0) {
+    if (rc != -EINVAL && fd == self->fd)
+        return asyncore_add_channel(self, map);
+    if (rc != -EINVAL)
+        rc = may_move(self, map) ? set_nonblocking(fd) : -EBUSY;
+    if (rc < 0) {
         close(fd);
         return rc;
     }
-    if (fd == self->fd)
-        return asyncore_add_channel(self, map);
     return take_socket(self, fd, map);
 }
 
@@ -163,10 +172,9 @@ int asyncore_init_accepted(struct asyncore_dispatcher *self, const struct asynco
     if (self == NULL || cls == NULL || fd < 0) {
         if (fd >= 0)
             close(fd);
-        return -EINVAL;
+        return self == NULL ? -ENOMEM : -EINVAL;
     }
     begin(self, cls, map);
-    self->connected = true;
     asyncore__set_addr(self, addr, addrlen);
     rc = take_socket(self, fd, NULL);
     if (rc < 0)
@@ -187,8 +195,10 @@ int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *
         return rc;
     if (map == NULL)
         map = self->map;
-    if (self->channel != NULL)
-        return map == self->map ? 0 : -EBUSY;
+    if (self->channel != NULL && map == self->map)
+        return 0;
+    if (self->channel != NULL || !may_move(self, map))
+        return -EBUSY;
     rc = asyncore__channel_add(map, self);
     if (rc == 0)
         self->map = map;
@@ -297,9 +307,9 @@ int asyncore_addr(const struct asyncore_dispatcher *self, struct sockaddr_storag
         return -EINVAL;
     if (self->addrlen == ADDRESS_NOT_KEPT && self->fd >= 0) {
         *addrlen = sizeof *addr;
-        if (!self->connected)
-            return asyncore_getsockname(self, addr, addrlen);
-        return getpeername(self->fd, (struct sockaddr *)addr, addrlen) < 0 ? -errno : 0;
+        if (!self->accepting && getpeername(self->fd, (struct sockaddr *)addr, addrlen) == 0)
+            return 0;
+        return asyncore_getsockname(self, addr, addrlen);
     }
     if (self->addrlen == 0 || self->addrlen == ADDRESS_NOT_KEPT)
         return -ENOTCONN;

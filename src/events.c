@@ -31,7 +31,7 @@ int asyncore_handle_connect_event(struct asyncore_dispatcher *self)
     generation = self->generation;
     asyncore__enter(map);
     rc = asyncore_handle_connect(self);
-    if (rc == -EAGAIN || rc > 0)
+    if (rc != asyncore_ExitNow && !asyncore__is_error(rc))
         rc = 0;
     if (rc == 0 && self->generation == generation) {
         self->connected = true;
@@ -99,15 +99,18 @@ int asyncore_handle_expt_event(struct asyncore_dispatcher *self)
  * read(obj), write(obj), _exception(obj): "try: event, except: obj.handle_error()"
  */
 
-static int except(struct asyncore_dispatcher *self, uint32_t generation, int error)
+bool asyncore__is_error(int rc)
 {
-    if (error >= 0 || error == -EAGAIN || error == -EWOULDBLOCK)
+    return rc < 0 && rc != -EAGAIN && rc != -EWOULDBLOCK && rc != asyncore_ExitNow;
+}
+
+static int except(struct asyncore_dispatcher *self, int error)
+{
+    if (!asyncore__is_error(error))
+        return error == asyncore_ExitNow ? error : 0;
+    if (asyncore__check_socket(self) < 0) /* closed meanwhile: there is nobody to tell */
         return 0;
-    if (error == asyncore_ExitNow)
-        return error;
-    if (self->generation != generation) /* closed meanwhile: there is nobody to tell */
-        return 0;
-    if (self->accepting && asyncore__out_of_resources(-error)) /* it pauses, and lives */
+    if (self->accepting && asyncore__cannot_accept_now(-error)) /* it pauses, and lives */
         return 0;
     error = asyncore_handle_error(self, error);
     return error < 0 ? error : 0;
@@ -116,15 +119,13 @@ static int except(struct asyncore_dispatcher *self, uint32_t generation, int err
 static int serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *))
 {
     struct asyncore_map *map;
-    uint32_t generation;
     int rc = asyncore__check_socket(self);
 
     if (rc < 0)
         return rc;
     map = self->map;
-    generation = self->generation;
     asyncore__enter(map);
-    rc = except(self, generation, event(self));
+    rc = except(self, event(self));
     asyncore__leave(map);
     return rc;
 }
@@ -149,6 +150,11 @@ int asyncore__serve_dead(struct asyncore_dispatcher *self)
     return serve(self, asyncore_handle_close);
 }
 
+int asyncore__serve_connect(struct asyncore_dispatcher *self)
+{
+    return serve(self, asyncore_handle_connect_event);
+}
+
 int asyncore_readwrite(struct asyncore_dispatcher *self, int flags)
 {
     static const struct {
@@ -160,6 +166,7 @@ int asyncore_readwrite(struct asyncore_dispatcher *self, int flags)
         {POLLPRI, asyncore_handle_expt_event},
         {POLLHUP | POLLERR | POLLNVAL, asyncore_handle_close},
     };
+    const int ends = POLLHUP | POLLERR;
     struct asyncore_map *map;
     uint32_t generation;
     int rc = asyncore__check_socket(self);
@@ -168,17 +175,19 @@ int asyncore_readwrite(struct asyncore_dispatcher *self, int flags)
         return rc;
     map = self->map;
     generation = self->generation;
+    /* What is left to read must not be lost behind the hang-up: the end will be read too. */
+    if ((flags & POLLIN) != 0)
+        flags &= ~ends;
     asyncore__enter(map);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         if ((flags & steps[i].flags) != 0)
             rc = steps[i].event(self);
-        if (rc < 0 || self->generation != generation)
+        if (rc == asyncore_ExitNow || asyncore__is_error(rc) || self->generation != generation)
             break;
     }
-    if (rc != asyncore_ExitNow && rc < 0 && self->generation == generation &&
-        asyncore__disconnected(-rc))
+    if (asyncore__is_error(rc) && self->generation == generation && asyncore__disconnected(-rc))
         rc = asyncore_handle_close(self);
-    rc = except(self, generation, rc);
+    rc = except(self, rc);
     asyncore__leave(map);
     return rc;
 }

@@ -16,16 +16,20 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-/* ---- events.c: what a poller reports, and what it is asked for (all but DEAD) ---- */
+/* ---- events.c: what a poller is asked for, and what it reports ---- */
 
 enum {
     ASYNCORE__READ = 1,
     ASYNCORE__WRITE = 2,
     ASYNCORE__EXPT = 4,
-    ASYNCORE__DEAD = 8 /* the descriptor is not open */
+    ASYNCORE__CONNECT = 8, /* asked for: writing, but for the outcome of a connect alone */
+    ASYNCORE__DEAD = 16    /* found: the descriptor is not open */
 };
 
 int asyncore__serve_dead(struct asyncore_dispatcher *self);
+int asyncore__serve_connect(struct asyncore_dispatcher *self);
+/* Does this result of a handler "raise", other than ExitNow? */
+bool asyncore__is_error(int rc);
 
 /* ---- dispatcher.c ---- */
 
@@ -79,7 +83,7 @@ ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size);
 int asyncore__socket_error(int fd);
 bool asyncore__disconnected(int error);
-bool asyncore__out_of_resources(int error);
+bool asyncore__cannot_accept_now(int error);
 
 /* ---- map.c ---- */
 
@@ -144,7 +148,8 @@ int asyncore__reserve(struct asyncore_map *map, int fd);
 int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher);
 void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel);
 void asyncore__changed(struct asyncore_dispatcher *dispatcher);
-struct asyncore_channel *asyncore__next_changed(struct asyncore_map *map);
+void asyncore__unlist(struct asyncore_map *map, struct asyncore_channel *channel);
+int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest);
 
 /* ---- loop.c ---- */
 
@@ -165,5 +170,7 @@ void asyncore__timers_free(struct asyncore_map *map);
 
 int asyncore__wakeup_open(struct asyncore_map *map);
 void asyncore__wakeup_close(struct asyncore_map *map);
+/* Its descriptor was closed behind the library's back; the next loop opens another. */
+void asyncore__wakeup_forget(struct asyncore_map *map);
 
 #endif

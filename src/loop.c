@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 /* ==================================================
  * asking: what does each dispatcher wait for?
@@ -17,7 +18,6 @@ static int ask(struct asyncore_map *map, struct asyncore_channel *channel)
     const uint64_t generation = channel->generation;
     unsigned interest = 0;
     bool is_r, is_w = false;
-    int rc = 0;
 
     is_r = asyncore_readable(dispatcher);
     if (channel->generation == generation)
@@ -33,26 +33,20 @@ static int ask(struct asyncore_map *map, struct asyncore_channel *channel)
         interest |= ASYNCORE__EXPT;
     /* Whoever connects wants to know the outcome. */
     if (interest == 0 && dispatcher->connecting)
-        interest = ASYNCORE__WRITE;
+        interest = ASYNCORE__CONNECT;
     if (dispatcher->accepting && map->accept_resume_at != 0)
         interest = 0;
-    if (interest != channel->interest)
-        rc = map->poller->watch(map, channel, interest);
-    if (rc == 0)
-        channel->interest = interest;
-    return rc;
+    return asyncore__watch(map, channel, interest);
 }
 
 static int ask_all(struct asyncore_map *map)
 {
     const uint64_t last = map->generation; /* who is added meanwhile is asked in the next pass */
-    struct asyncore_channel *channel;
+    struct asyncore_channel *channel, *next;
     int rc = 0;
 
     if (map->accept_resume_at != 0 && asyncore__now() >= map->accept_resume_at)
         asyncore__accept_resume(map);
-    while (rc == 0 && (channel = asyncore__next_changed(map)) != NULL)
-        rc = ask(map, channel);
     /* A predicate may close anybody: map->asking then moves on by itself. */
     for (channel = map->asked; rc == 0 && channel != NULL && channel->generation <= last;
          channel = map->asking) {
@@ -60,6 +54,15 @@ static int ask_all(struct asyncore_map *map)
         rc = ask(map, channel);
     }
     map->asking = NULL;
+    /* Now those whose answers are known: what the others' predicates did may have changed them. */
+    DL_FOREACH_SAFE (map->changed, channel, next) {
+        if (rc < 0 || channel->generation > last)
+            continue;
+        asyncore__unlist(map, channel);
+        rc = ask(map, channel);
+        if (rc < 0)
+            asyncore__changed(channel->dispatcher);
+    }
     return rc;
 }
 
@@ -128,6 +131,13 @@ static int dispatch(struct asyncore_map *map, unsigned event,
     return rc;
 }
 
+static int write_or_connect(struct asyncore_dispatcher *obj)
+{
+    if (obj->channel->interest == ASYNCORE__CONNECT)
+        return asyncore__serve_connect(obj);
+    return asyncore_write(obj);
+}
+
 static int pass(struct asyncore_map *map, double timeout)
 {
     int rc = ask_all(map);
@@ -139,7 +149,7 @@ static int pass(struct asyncore_map *map, double timeout)
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__READ, asyncore_read);
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__WRITE, asyncore_write);
+        rc = dispatch(map, ASYNCORE__WRITE, write_or_connect);
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__EXPT, asyncore_exception);
     if (rc == 0)
@@ -168,12 +178,17 @@ int asyncore_poll(double timeout, struct asyncore_map *map)
 
 int asyncore_loop(double timeout, struct asyncore_map *map, int count)
 {
-    int rc;
+    int rc = 0;
 
     map = asyncore__map(map);
-    rc = asyncore__wakeup_open(map);
-    while (rc == 0 && !nothing_to_wait_for(map) && count != 0 && !atomic_load(&map->stop)) {
-        rc = asyncore_poll(timeout, map);
+    if (map->polling)
+        return -EBUSY;
+    while (!nothing_to_wait_for(map) && count != 0 && !atomic_load(&map->stop)) {
+        rc = asyncore__wakeup_open(map);
+        if (rc == 0)
+            rc = asyncore_poll(timeout, map);
+        if (rc < 0)
+            break;
         if (count > 0)
             count--;
     }
@@ -205,10 +220,9 @@ void asyncore__accept_pause(struct asyncore_dispatcher *listener, int error)
         return;
     map->accept_logged_at = now;
     asyncore_repr(listener, repr, sizeof repr);
-    asyncore__log_infof(listener, ASYNCORE_ERROR,
-                        "accept on %s: %s; connections wait until there is room "
-                        "(ulimit -n is the limit of descriptors)",
-                        repr, strerror(error));
+    asyncore__log_infof(
+        listener, ASYNCORE_ERROR, "accept on %s: %s; connections wait in the backlog%s", repr,
+        strerror(error), error == EMFILE ? " (ulimit -n sets the limit of descriptors)" : "");
 }
 
 void asyncore__accept_resume(struct asyncore_map *map)

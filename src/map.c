@@ -46,7 +46,7 @@ static void list(struct asyncore_map *map, struct asyncore_channel *channel)
         DL_APPEND(map->changed, channel);
 }
 
-static void unlist(struct asyncore_map *map, struct asyncore_channel *channel)
+void asyncore__unlist(struct asyncore_map *map, struct asyncore_channel *channel)
 {
     if (!channel->listed)
         return;
@@ -65,13 +65,15 @@ void asyncore__changed(struct asyncore_dispatcher *dispatcher)
         list(dispatcher->map, dispatcher->channel);
 }
 
-struct asyncore_channel *asyncore__next_changed(struct asyncore_map *map)
+int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest)
 {
-    struct asyncore_channel *channel = map->changed;
+    int rc = 0;
 
-    if (channel != NULL)
-        unlist(map, channel);
-    return channel;
+    if (interest != channel->interest)
+        rc = map->poller->watch(map, channel, interest);
+    if (rc == 0)
+        channel->interest = interest;
+    return rc;
 }
 
 /* ==================================================
@@ -110,24 +112,34 @@ int asyncore__reserve(struct asyncore_map *map, int fd)
 }
 
 /* Its descriptor was closed behind the library's back, and the number is another's now. */
-static void put_out(struct asyncore_dispatcher *dispatcher)
+static void put_out(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
 {
-    asyncore__channel_remove(dispatcher->map, dispatcher->channel);
+    if (dispatcher == &map->wakeup) {
+        asyncore__wakeup_forget(map);
+        return;
+    }
+    asyncore__channel_remove(map, dispatcher->channel);
     dispatcher->fd = -1;
     dispatcher->generation++;
     dispatcher->connected = dispatcher->accepting = dispatcher->connecting = false;
+    asyncore__enter(map);
     asyncore_log_info(dispatcher,
                       "descriptor closed behind the dispatcher's back: use asyncore_close()",
                       ASYNCORE_ERROR);
+    asyncore_handle_close(dispatcher);
+    asyncore__leave(map);
 }
 
 int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
 {
-    struct asyncore_channel *channel = asyncore__find(map, dispatcher->fd);
+    const int fd = dispatcher->fd;
+    struct asyncore_channel *channel = asyncore__find(map, fd);
     int rc;
 
     if (channel != NULL)
-        put_out(channel->dispatcher);
+        put_out(map, channel->dispatcher);
+    if (dispatcher->fd != fd) /* handlers may do anything */
+        return -EBADF;
     rc = asyncore__reserve(map, dispatcher->fd);
     if (rc < 0)
         return rc;
@@ -154,9 +166,8 @@ int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *
 
 void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel)
 {
-    if (channel->interest != 0)
-        map->poller->watch(map, channel, 0);
-    unlist(map, channel);
+    asyncore__watch(map, channel, 0);
+    asyncore__unlist(map, channel);
     HASH_DEL(map->channels, channel);
     channel->dispatcher->channel = NULL;
     channel->dispatcher = NULL;
@@ -187,8 +198,11 @@ int asyncore_close_all(struct asyncore_map *map, bool ignore_all)
 
     map = asyncore__map(map);
     while (map->channels != NULL) {
-        const int rc = asyncore_close(map->channels->dispatcher);
+        struct asyncore_channel *channel = map->channels;
+        const int rc = asyncore_close(channel->dispatcher);
 
+        if (rc == -EINVAL) /* somebody has written over it */
+            asyncore__channel_remove(map, channel);
         if (first_error == 0)
             first_error = rc;
     }

@@ -30,7 +30,8 @@ struct select_state {
     fd_mask *answered[SETS]; /* what select() left of it */
 };
 
-static const unsigned events[SETS] = {ASYNCORE__READ, ASYNCORE__WRITE, ASYNCORE__EXPT};
+static const unsigned events[SETS] = {ASYNCORE__READ, ASYNCORE__WRITE | ASYNCORE__CONNECT,
+                                      ASYNCORE__EXPT};
 
 static fd_mask bit(int fd)
 {
@@ -40,6 +41,12 @@ static fd_mask bit(int fd)
 static size_t word(int fd)
 {
     return (size_t)fd / (size_t)NFDBITS;
+}
+
+/* fd_mask is signed here, unsigned there, and not as long as a long everywhere. */
+static unsigned long bits(fd_mask mask)
+{
+    return (unsigned long)mask & (~0UL >> (8 * sizeof(unsigned long) - (size_t)NFDBITS));
 }
 
 static int select_open(struct asyncore_map *map)
@@ -130,9 +137,8 @@ static void find(struct asyncore_map *map, size_t words)
     const struct select_state *state = map->poller_state;
 
     for (size_t i = 0; i < words; i++) {
-        const unsigned long r = (unsigned long)state->answered[R][i];
-        const unsigned long w = (unsigned long)state->answered[W][i];
-        const unsigned long e = (unsigned long)state->answered[E][i];
+        const unsigned long r = bits(state->answered[R][i]), w = bits(state->answered[W][i]);
+        const unsigned long e = bits(state->answered[E][i]);
         int fd = (int)(i * (size_t)NFDBITS);
 
         for (unsigned long any = r | w | e, b = 1; any >= b && b != 0; fd++, b <<= 1) {
@@ -145,21 +151,30 @@ static void find(struct asyncore_map *map, size_t words)
     }
 }
 
+static bool is_dead(int fd)
+{
+    return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+}
+
 /* One descriptor that is not open fails the whole call: find out which, and leave it out.  How many
  * were found. */
 static size_t find_dead(struct asyncore_map *map)
 {
-    const size_t before = map->ready_count;
+    size_t count = 0;
 
+    if (map->wakeup_channel.dispatcher != NULL && is_dead(map->wakeup_channel.fd)) {
+        asyncore__wakeup_forget(map);
+        count++;
+    }
     for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next) {
-        if (c->interest != 0 && fcntl(c->fd, F_GETFD) < 0 && errno == EBADF) {
+        if (c->interest != 0 && is_dead(c->fd)) {
             asyncore__found(map, c, ASYNCORE__DEAD);
-            select_watch(map, c, 0);
-            c->interest = 0;
+            asyncore__watch(map, c, 0);
             asyncore__changed(c->dispatcher);
+            count++;
         }
     }
-    return map->ready_count - before;
+    return count;
 }
 
 static int select_wait(struct asyncore_map *map, double timeout)

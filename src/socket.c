@@ -49,10 +49,12 @@ bool asyncore__disconnected(int error)
     }
 }
 
-/* The system has nothing left to make a connection of; the next try may find something. */
-bool asyncore__out_of_resources(int error)
+/* The system does not want to just now, and the connection stays in the backlog: it has nothing left to
+ * make one of, or (EPERM) somebody's policy forbids it. */
+bool asyncore__cannot_accept_now(int error)
 {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EPERM;
 }
 
 /* Not an error of the listener, but of the connection that it would have accepted. */
@@ -62,7 +64,6 @@ static bool failed_before_accept(int error)
     case ECONNABORTED:
     case EINTR:
     case EPROTO:
-    case EPERM: /* a firewall's no */
     case ENOPROTOOPT:
     case ETIMEDOUT:
     case EHOSTUNREACH:
@@ -192,6 +193,8 @@ int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *ad
         return rc;
     if (addr == NULL)
         return -EINVAL;
+    if (self->accepting)
+        return -EOPNOTSUPP;
     if (self->connected && !is_datagram(self->fd)) /* the system may say 0 */
         return -EISCONN;
     if (connect(self->fd, addr, addrlen) < 0)
@@ -238,7 +241,7 @@ int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *a
     }
     if (would_block(error) || failed_before_accept(error))
         return -EAGAIN;
-    if (asyncore__out_of_resources(error))
+    if (asyncore__cannot_accept_now(error))
         asyncore__accept_pause(self, error);
     return -error;
 }
@@ -247,10 +250,19 @@ int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *a
  * data
  */
 
+/* handle_close may send a last word to a connection that is gone: it is not called from itself. */
 static ssize_t gone(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore_handle_close(self);
+    struct asyncore_map *map = self->map;
+    int rc;
 
+    if (self->closing)
+        return 0;
+    asyncore__enter(map);
+    self->closing = true;
+    rc = asyncore_handle_close(self);
+    self->closing = false;
+    asyncore__leave(map);
     return rc < 0 ? rc : 0;
 }
 

@@ -39,7 +39,7 @@ static int wakeup_handle_read(struct asyncore_dispatcher *self)
      * would be read, and none be written any more. */
     while (read(self->fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes)
         ;
-    atomic_store(&self->map->woken, false);
+    atomic_exchange(&self->map->woken, false);
     return 0;
 }
 
@@ -63,7 +63,7 @@ int asyncore__wakeup_open(struct asyncore_map *map)
     rc = asyncore__reserve(map, ends[0]);
     if (rc == 0) {
         channel->fd = ends[0];
-        rc = map->poller->watch(map, channel, ASYNCORE__READ);
+        rc = asyncore__watch(map, channel, ASYNCORE__READ);
     }
     if (rc < 0) {
         close(ends[0]);
@@ -74,7 +74,6 @@ int asyncore__wakeup_open(struct asyncore_map *map)
     map->wakeup.fd = ends[0];
     map->wakeup.connected = true;
     channel->dispatcher = &map->wakeup;
-    channel->interest = ASYNCORE__READ;
     atomic_store(&map->wakeup_fd, ends[1]);
     return 0;
 }
@@ -83,10 +82,16 @@ void asyncore__wakeup_close(struct asyncore_map *map)
 {
     if (map->wakeup_channel.dispatcher == NULL)
         return;
-    close(atomic_exchange(&map->wakeup_fd, -1));
-    map->poller->watch(map, &map->wakeup_channel, 0);
-    map->wakeup_channel.dispatcher = NULL;
     close(map->wakeup.fd);
+    close(atomic_load(&map->wakeup_fd));
+    asyncore__wakeup_forget(map);
+}
+
+void asyncore__wakeup_forget(struct asyncore_map *map)
+{
+    asyncore__watch(map, &map->wakeup_channel, 0);
+    map->wakeup_channel.dispatcher = NULL;
+    atomic_store(&map->wakeup_fd, -1);
 }
 
 void asyncore_wakeup(struct asyncore_map *map)

@@ -127,6 +127,29 @@ START_TEST(test_failing_handle_accepted_leaves_the_listener)
 }
 END_TEST
 
+static int serve_child_at_once(struct probe *self, int fd, const struct sockaddr *addr,
+                               socklen_t addrlen)
+{
+    make_child(self, fd, addr, addrlen);
+    return asyncore_handle_read(&child.base); /* -EAGAIN: nothing is there yet */
+}
+
+START_TEST(test_would_block_in_handle_accepted_is_no_failure)
+{
+    static struct probe l;
+    struct sockaddr_in addr;
+    int client;
+
+    trace_log();
+    probe_listen(&l, "L", NULL, &addr);
+    l.on_accepted = serve_child_at_once;
+    client = tcp_connect(&addr);
+    poll_once(NULL);
+    assert_trace("L.handle_accept L.handle_accepted C.handle_read C.recv=EAGAIN ");
+    close(client);
+}
+END_TEST
+
 static int close_listener(struct probe *self, int fd, const struct sockaddr *addr,
                           socklen_t addrlen)
 {
@@ -248,8 +271,8 @@ START_TEST(test_no_descriptor_left)
     int client;
 
     trace_log();
-    ck_assert_int_eq(asyncore_loop(0, NULL, 1), 0); /* has the descriptors of asyncore_stop() */
     probe_listen(&l, "L", NULL, &addr);
+    ck_assert_int_eq(asyncore_loop(0, NULL, 1), 0); /* has the descriptors of asyncore_stop() */
     l.on_readable = count_pass;
     client = tcp_connect(&addr);
     leave_no_descriptor();
@@ -298,6 +321,53 @@ START_TEST(test_close_resumes_listeners)
 }
 END_TEST
 
+static struct probe *to_close;
+
+static bool close_it_in_predicate(struct probe *self)
+{
+    (void)self;
+    if (to_close != NULL)
+        asyncore_close(&to_close->base);
+    to_close = NULL;
+    return false;
+}
+
+static const struct asyncore_class listener_class = {
+    .super = &probe_class,
+    .readable = asyncore_always,
+    .writable = asyncore_never,
+};
+
+/* The end of a channel comes from a predicate, after listeners that are never asked have been seen to. */
+START_TEST(test_close_in_a_predicate_resumes_listeners)
+{
+    static struct probe l, c, idle;
+    struct sockaddr_in addr;
+    int client, peers[2], fd;
+
+    trace_log();
+    probe_listen(&l, "L", NULL, &addr);
+    fd = dup(asyncore_fileno(&l.base));
+    asyncore_close(&l.base);
+    ck_assert_int_eq(asyncore_init(&l.base, &listener_class, fd, NULL), 0);
+    peers[0] = probe_channel(&c, "C", NULL);
+    peers[1] = probe_channel(&idle, "I", NULL);
+    client = tcp_connect(&addr);
+    leave_no_descriptor();
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    assert_trace("L.handle_accept [error] ");
+    to_close = &c;
+    idle.on_readable = close_it_in_predicate;
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    assert_trace("L.handle_accept L.handle_accepted ");
+    give_descriptors_back();
+    close(client);
+    close(peers[0]);
+    close(peers[1]);
+    close(l.fd);
+}
+END_TEST
+
 START_TEST(test_accept_reports_what_is_missing)
 {
     static struct probe l;
@@ -325,13 +395,16 @@ int main(void)
     tcase_add_test(tcase, test_child_is_served_in_the_next_pass);
     tcase_add_test(tcase, test_default_handle_accepted_closes);
     tcase_add_test(tcase, test_failing_handle_accepted_leaves_the_listener);
+    tcase_add_test(tcase, test_would_block_in_handle_accepted_is_no_failure);
     tcase_add_test(tcase, test_listener_closes_itself_in_handle_accepted);
     tcase_add_test(tcase, test_accept_with_nothing_there);
     tcase_add_test(tcase, test_reset_before_accept);
     tcase_add_test(tcase, test_listener_shut_down);
-    if (getenv("VALGRIND") == NULL) { /* whose accept() takes the connection before it says EMFILE */
+    if (getenv("VALGRIND") ==
+        NULL) { /* whose accept() takes the connection before it says EMFILE */
         tcase_add_test(tcase, test_no_descriptor_left);
         tcase_add_test(tcase, test_close_resumes_listeners);
+        tcase_add_test(tcase, test_close_in_a_predicate_resumes_listeners);
     }
     tcase_add_test(tcase, test_accept_reports_what_is_missing);
     return run_suite(suite);

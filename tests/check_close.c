@@ -381,6 +381,27 @@ START_TEST(test_reconnect_in_handle_close)
 }
 END_TEST
 
+static int reopen_badly(struct probe *self)
+{
+    asyncore_close(&self->base);
+    ck_assert_int_eq(asyncore_create_socket(&self->base, AF_INET, SOCK_STREAM), 0);
+    return asyncore_connect(&self->base, NULL, 0);
+}
+
+START_TEST(test_failure_to_reopen_is_an_error)
+{
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+
+    a.on_read = reopen_badly;
+    send_all(peer, "x");
+    poll_once(NULL);
+    assert_trace("A.handle_read A.handle_error(EINVAL) A.handle_close ");
+    ck_assert_int_eq(a.destroyed, 1);
+    close(peer);
+}
+END_TEST
+
 /* ---- destroy ---- */
 
 static int check_not_destroyed(struct probe *self)
@@ -546,6 +567,7 @@ int main(void)
     tcase_add_test(tcase, test_new_one_on_the_number_of_the_closed);
     tcase_add_test(tcase, test_new_one_on_the_number_of_another);
     tcase_add_test(tcase, test_reconnect_in_handle_close);
+    tcase_add_test(tcase, test_failure_to_reopen_is_an_error);
     tcase_add_test(tcase, test_destroy_comes_at_the_end_of_the_pass);
     tcase_add_test(tcase, test_destroy_comes_at_once_outside_a_pass);
     tcase_add_test(tcase, test_close_in_destroy);

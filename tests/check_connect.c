@@ -78,6 +78,23 @@ START_TEST(test_refused)
 }
 END_TEST
 
+START_TEST(test_connection_is_noticed_whatever_is_asked)
+{
+    static struct probe l, c;
+    struct sockaddr_in addr;
+
+    probe_listen(&l, "L", NULL, &addr);
+    l.wants_read = false;
+    connect_to(&c, "C", &addr);
+    c.wants_read = false; /* CPython would never know */
+    poll_once(NULL);
+    assert_trace("C.handle_connect "); /* and not handle_write, which was not asked for */
+    ck_assert(asyncore_connected(&c.base));
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    assert_trace("");
+}
+END_TEST
+
 START_TEST(test_refused_is_noticed_whatever_is_asked)
 {
     static struct probe c;
@@ -327,6 +344,7 @@ int main(void)
     tcase_add_test(tcase, test_connect);
     tcase_add_test(tcase, test_read_event_connects);
     tcase_add_test(tcase, test_refused);
+    tcase_add_test(tcase, test_connection_is_noticed_whatever_is_asked);
     tcase_add_test(tcase, test_refused_is_noticed_whatever_is_asked);
     tcase_add_test(tcase, test_failed_connect_never_connects);
     tcase_add_test(tcase, test_reset_before_the_first_pass);

@@ -167,6 +167,27 @@ START_TEST(test_send_on_a_broken_connection)
 }
 END_TEST
 
+static int say_goodbye(struct probe *self)
+{
+    add_to_trace("%zd ", asyncore_send(&self->base, "bye", 3));
+    return asyncore_close(&self->base);
+}
+
+/* In CPython handle_close is called from send() from handle_close... */
+START_TEST(test_send_in_handle_close)
+{
+    static struct probe a;
+    char byte;
+
+    reset(probe_channel(&a, "A", NULL));
+    a.on_close = say_goodbye;
+    wait_readable(asyncore_fileno(&a.base));
+    ck_assert_int_eq(asyncore_recv(&a.base, &byte, 1), 0);
+    assert_trace("A.handle_close 0 ");
+    ck_assert_int_eq(a.destroyed, 1);
+}
+END_TEST
+
 START_TEST(test_send_to_a_peer_that_does_not_read)
 {
     static struct probe a;
@@ -333,6 +354,7 @@ int main(void)
     tcase_add_test(tcase, test_reset_is_one_close);
     tcase_add_test(tcase, test_half_close_without_closing);
     tcase_add_test(tcase, test_send_on_a_broken_connection);
+    tcase_add_test(tcase, test_send_in_handle_close);
     tcase_add_test(tcase, test_send_to_a_peer_that_does_not_read);
     tcase_add_test(tcase, test_send_last);
     tcase_add_test(tcase, test_send_last_in_pieces);

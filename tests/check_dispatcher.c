@@ -98,6 +98,11 @@ START_TEST(test_init_failures_close_the_descriptor)
     ck_assert_int_eq(asyncore_init(&d, NULL, ends[1], NULL), -EINVAL);
     ck_assert(!is_open(ends[1]));
     ck_assert_int_eq(asyncore_init(NULL, &probe_class, -1, NULL), -EINVAL);
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(asyncore_init_accepted(NULL, &probe_class, ends[0], NULL, 0, NULL), -ENOMEM);
+    ck_assert(!is_open(ends[0]));
+    ck_assert_int_eq(asyncore_init_accepted(&d, NULL, ends[1], NULL, 0, NULL), -EINVAL);
+    ck_assert(!is_open(ends[1]));
     ck_assert_int_eq(asyncore_init(&d, &probe_class, -2, NULL), -EINVAL);
     ck_assert_int_eq(asyncore_init(&d, &probe_class, 1 << 20, NULL), -EBADF);
 }
@@ -160,6 +165,8 @@ START_TEST(test_bind_and_listen)
     ck_assert_int_eq(asyncore_bind(&b.base, (struct sockaddr *)&addr, sizeof addr), -EADDRINUSE);
     ck_assert_int_eq(asyncore_addr(&b.base, &bound, &boundlen), -ENOTCONN);
     ck_assert_int_eq(asyncore_bind(&b.base, NULL, 0), -EINVAL);
+    ck_assert_int_eq(asyncore_connect(&a.base, (struct sockaddr *)&addr, sizeof addr), -EOPNOTSUPP);
+    assert_trace("");
 }
 END_TEST
 
@@ -236,10 +243,10 @@ static void assert_no_handler_runs(struct asyncore_dispatcher *d, int error)
     ck_assert_int_eq(asyncore_handle_error(d, -EIO), error);
     ck_assert(!asyncore_readable(d));
     ck_assert(!asyncore_writable(d));
-    asyncore_log(d, "nobody reads this");
-    asyncore_log_info(d, "nor this", ASYNCORE_ERROR);
+    asyncore_log(d, "a last word");
+    asyncore_log_info(d, "and another", ASYNCORE_ERROR);
     asyncore_set_ignore_log_types(d, 0);
-    assert_trace("");
+    assert_trace(error == -EBADF ? "[log] [error] " : "");
     close(ends[1]);
 }
 

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <math.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -535,14 +536,113 @@ START_TEST(test_number_of_a_dead_descriptor_used_again)
     close(ends[0]);
     probe_init(&b, "B", NULL);
     ck_assert_int_eq(asyncore_init(&b.base, &probe_class, number, NULL), 0);
-    assert_trace("[error] "); /* A is told */
-    ck_assert_int_eq(asyncore_fileno(&a.base), -1);
-    asyncore_close(&a.base); /* must not take B along: CPython orphans it */
+    assert_trace("[error] A.handle_close "); /* which must not take B along: CPython orphans it */
+    ck_assert_int_eq(a.destroyed, 1);
     b.on_read = recv_some;
     send_all(ends[1], "x");
     poll_once(NULL);
     assert_trace("B.handle_read B.recv=1 ");
     close(ends[1]);
+    close(peer);
+}
+END_TEST
+
+/* Daemons close all that they have inherited, and what they should not. */
+START_TEST(test_descriptors_of_the_wakeup_closed)
+{
+    static struct probe a, b;
+    const int peer = probe_channel(&a, "A", NULL);
+    const int ends[2] = {dup(0), dup(0)}; /* the numbers that the pipe will have */
+    int other;
+
+    close(ends[0]);
+    close(ends[1]);
+    ck_assert_int_eq(asyncore_loop(0, NULL, 1), 0);
+    close(ends[0]);
+    close(ends[1]);
+    if (_i == 0) { /* they are used again, or not */
+        other = probe_channel(&b, "B", NULL);
+        send_all(other, "x");
+        wait_readable(asyncore_fileno(&b.base));
+    } else {
+        other = dup(0);
+        close(other);
+    }
+    a.on_read = b.on_read = recv_some;
+    send_all(peer, "x");
+    wait_readable(asyncore_fileno(&a.base));
+    ck_assert_int_eq(asyncore_loop(-1, NULL, 1), 0);
+    assert_trace(_i == 0 ? "A.handle_read A.recv=1 B.handle_read B.recv=1 "
+                         : "A.handle_read A.recv=1 ");
+    asyncore_stop(NULL);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    close(peer);
+    if (_i == 0)
+        close(other);
+}
+END_TEST
+
+static int stop_and_nest(struct probe *self)
+{
+    recv_some(self);
+    asyncore_stop(NULL);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), -EBUSY);
+    return 0;
+}
+
+START_TEST(test_nested_loop_does_not_take_the_stop)
+{
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+
+    a.on_read = stop_and_nest;
+    send_all(peer, "x");
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("A.handle_read A.recv=1 ");
+    close(peer);
+}
+END_TEST
+
+/* ---- readwrite, for loops of one's own ---- */
+
+#define assert_readwrite(flags, expected)                                                          \
+    do {                                                                                           \
+        ck_assert_int_eq(asyncore_readwrite(&a.base, flags), 0);                                   \
+        assert_trace(expected);                                                                    \
+    } while (0)
+
+static int stay(struct probe *self)
+{
+    (void)self;
+    return 0;
+}
+
+START_TEST(test_readwrite)
+{
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+
+    a.on_close = stay;
+    assert_readwrite(0, "");
+    assert_readwrite(POLLIN, "A.handle_read ");
+    assert_readwrite(POLLOUT, "A.handle_write ");
+    assert_readwrite(POLLPRI, "A.handle_expt ");
+    assert_readwrite(POLLHUP, "A.handle_close ");
+    assert_readwrite(POLLERR, "A.handle_close ");
+    assert_readwrite(POLLNVAL, "A.handle_close ");
+    assert_readwrite(POLLIN | POLLOUT | POLLPRI, "A.handle_read A.handle_write A.handle_expt ");
+    assert_readwrite(POLLIN | POLLHUP,
+                     "A.handle_read "); /* there is more to read: CPython closes */
+    a.on_read = recv_some;
+    assert_readwrite(POLLIN | POLLOUT, "A.handle_read A.recv=EAGAIN A.handle_write ");
+    a.on_write = fail_with_eio;
+    assert_readwrite(POLLOUT | POLLPRI, "A.handle_write A.handle_error(EIO) A.handle_close ");
+    a.on_write = exit_now;
+    ck_assert_int_eq(asyncore_readwrite(&a.base, POLLOUT | POLLPRI), asyncore_ExitNow);
+    assert_trace("A.handle_write ");
+    a.on_write = close_self;
+    a.on_close = NULL;
+    assert_readwrite(POLLOUT | POLLPRI | POLLHUP, "A.handle_write ");
     close(peer);
 }
 END_TEST
@@ -575,5 +675,8 @@ int main(void)
     tcase_add_test(tcase, test_pass_of_another_map_inside_a_pass);
     tcase_add_test(tcase, test_dead_descriptor);
     tcase_add_test(tcase, test_number_of_a_dead_descriptor_used_again);
+    tcase_add_loop_test(tcase, test_descriptors_of_the_wakeup_closed, 0, 2);
+    tcase_add_test(tcase, test_nested_loop_does_not_take_the_stop);
+    tcase_add_test(tcase, test_readwrite);
     return run_suite(suite);
 }

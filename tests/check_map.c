@@ -1,7 +1,7 @@
 /* check_map.c - the socket map: whose, in which order, and how it ends. */
 #include "support.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 START_TEST(test_map_of_ones_own)
 {
@@ -163,6 +163,35 @@ START_TEST(test_one_dispatcher_two_maps)
 }
 END_TEST
 
+static struct asyncore_map *elsewhere;
+
+static int move(struct probe *self)
+{
+    recv_some(self);
+    ck_assert_int_eq(asyncore_del_channel(&self->base), 0);
+    ck_assert_int_eq(asyncore_add_channel(&self->base, elsewhere), -EBUSY);
+    ck_assert_int_eq(asyncore_set_socket(&self->base, dup(0), elsewhere), -EBUSY);
+    ck_assert_int_eq(asyncore_close(&self->base), 0);
+    ck_assert_int_eq(self->destroyed, 0); /* this map's functions still use it */
+    return -EIO;
+}
+
+START_TEST(test_no_move_from_inside_a_handler)
+{
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+
+    elsewhere = asyncore_map_new();
+    a.on_read = move;
+    send_all(peer, "x");
+    poll_once(NULL);
+    assert_trace("A.handle_read A.recv=1 ");
+    ck_assert_int_eq(a.destroyed, 1);
+    asyncore_map_free(elsewhere);
+    close(peer);
+}
+END_TEST
+
 /* ---- close_all ---- */
 
 static void trace_destroy(struct probe *self)
@@ -232,6 +261,19 @@ START_TEST(test_close_all_closes_each_once)
 }
 END_TEST
 
+START_TEST(test_close_all_with_a_dispatcher_written_over)
+{
+    static struct asyncore_dispatcher d;
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(asyncore_init(&d, &asyncore_dispatcher_class, fd, NULL), 0);
+    memset(&d, 0, sizeof d);
+    ck_assert_int_eq(asyncore_close_all(NULL, false), -EINVAL); /* and not for ever */
+    ck_assert_uint_eq(asyncore_map_count(NULL), 0);
+    close(fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("map");
@@ -244,6 +286,8 @@ int main(void)
     tcase_add_test(tcase, test_pause_and_resume);
     tcase_add_test(tcase, test_pause_of_one_that_is_ready);
     tcase_add_test(tcase, test_one_dispatcher_two_maps);
+    tcase_add_test(tcase, test_no_move_from_inside_a_handler);
+    tcase_add_test(tcase, test_close_all_with_a_dispatcher_written_over);
     tcase_add_test(tcase, test_close_all);
     tcase_add_test(tcase, test_close_all_closes_latecomers);
     tcase_add_test(tcase, test_close_all_closes_each_once);

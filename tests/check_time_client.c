@@ -141,6 +141,18 @@ START_TEST(test_timeout)
 }
 END_TEST
 
+START_TEST(test_closed_by_its_owner)
+{
+    struct sockaddr_in addr;
+    const int listener = tcp_listen(&addr);
+
+    ask(&addr, 20);
+    asyncore_close(&client.base);
+    assert_done(-ECANCELED);
+    close(listener);
+}
+END_TEST
+
 START_TEST(test_refused_at_once)
 {
     const struct sockaddr_in multicast = {.sin_family = AF_INET,
@@ -209,6 +221,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_closed_early, 0, 4);
     tcase_add_test(tcase, test_reset);
     tcase_add_test(tcase, test_timeout);
+    tcase_add_test(tcase, test_closed_by_its_owner);
     tcase_add_test(tcase, test_refused_at_once);
     tcase_add_test(tcase, test_bad_timeout);
     tcase_add_test(tcase, test_own_server);

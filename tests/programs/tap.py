@@ -29,6 +29,8 @@ def main(tests=None):
         tests = [(n, f) for n, f in named if n.startswith("test_") and callable(f)]
     tests = list(tests)
     failures = 0
+    # What is started in the background ignores SIGINT, and so would the programs tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print(f"1..{len(tests)}", flush=True)
     for number, (name, function) in enumerate(tests, 1):
         try:

@@ -344,8 +344,9 @@ def test_client_refused():
 
 def test_client_refused_at_once():
     # The broadcast address: no connection is even begun.
-    equal(same(lambda language: run(CLIENT, language, "255.255.255.255", 8037)),
-          (1, "", "no time from 255.255.255.255:8037: Network is unreachable\n"))
+    status, out, err = same(lambda language: run(CLIENT, language, "255.255.255.255", 8037))
+    equal((status, out), (1, ""))
+    matches(err, r"no time from 255\.255\.255\.255:8037: [^\n]+\n")
 
 
 def test_client_closed_early():

@@ -38,6 +38,7 @@ def test_usage_errors():
         (["-a", ""], r"bad address '': .*"),
         (["--prot", "37"], r".*option '--prot'; try 'timed --help'"),
         (["-x"], r"unknown option '-x'; try 'timed --help'"),
+        (["--verbose", "-xv"], r"unknown option '-x'; try 'timed --help'"),
         (["--port"], r"option '--port' wants a value; try 'timed --help'"),
         (["--verbose=yes"], r".*option '--verbose=yes'; try 'timed --help'"),
         (["8037"], r"unexpected argument '8037'; try 'timed --help'"),
