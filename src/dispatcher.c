@@ -41,7 +41,7 @@ static void begin(struct asyncore_dispatcher *self, const struct asyncore_class 
     self->state = ASYNCORE__LIVE;
 }
 
-static int set_nonblocking(int fd)
+int asyncore__set_nonblocking(int fd)
 {
     const int flags = fcntl(fd, F_GETFL);
 
@@ -51,6 +51,17 @@ static int set_nonblocking(int fd)
         return -errno;
     return 0;
 }
+
+#ifndef SOCK_NONBLOCK
+int asyncore__set_up(int fd)
+{
+    if (fd >= 0 && (asyncore__set_nonblocking(fd) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+#endif
 
 /* Ends whatever socket there was.  What close() says, less what only means that it was closed. */
 static int drop_socket(struct asyncore_dispatcher *self)
@@ -107,7 +118,7 @@ int asyncore_set_socket(struct asyncore_dispatcher *self, int fd, struct asyncor
     if (rc != -EINVAL && fd == self->fd)
         return asyncore_add_channel(self, map);
     if (rc != -EINVAL)
-        rc = may_move(self, map) ? set_nonblocking(fd) : -EBUSY;
+        rc = may_move(self, map) ? asyncore__set_nonblocking(fd) : -EBUSY;
     if (rc < 0) {
         close(fd);
         return rc;

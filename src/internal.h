@@ -45,6 +45,13 @@ int asyncore__check_socket(const struct asyncore_dispatcher *self);
 void asyncore__set_addr(struct asyncore_dispatcher *self, const struct sockaddr *addr,
                         socklen_t addrlen);
 
+/* 0 or a negative errno. */
+int asyncore__set_nonblocking(int fd);
+#ifndef SOCK_NONBLOCK
+/* What socket() or accept() returned, made non-blocking and close-on-exec; or -1. */
+int asyncore__set_up(int fd);
+#endif
+
 /* Whoever calls a handler and uses the object afterwards does so between these two: what is closed
  * in between is destroyed when the outermost leaves. */
 void asyncore__enter(struct asyncore_map *map);
@@ -83,7 +90,12 @@ ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size);
 int asyncore__socket_error(int fd);
 bool asyncore__disconnected(int error);
+bool asyncore__would_block(int error);
+
+/* ---- accept.c ---- */
+
 bool asyncore__cannot_accept_now(int error);
+void asyncore__accept_resume(struct asyncore_map *map);
 
 /* ---- map.c ---- */
 
@@ -150,11 +162,6 @@ void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel 
 void asyncore__changed(struct asyncore_dispatcher *dispatcher);
 void asyncore__unlist(struct asyncore_map *map, struct asyncore_channel *channel);
 int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest);
-
-/* ---- loop.c ---- */
-
-void asyncore__accept_pause(struct asyncore_dispatcher *listener, int error);
-void asyncore__accept_resume(struct asyncore_map *map);
 
 /* ---- timer.c: times in nanoseconds on a clock that never jumps ---- */
 

@@ -2,14 +2,9 @@
  * socket.c - the socket object methods: each asks the system and says what its answer means for a
  * dispatcher.
  */
-#ifdef __linux__
-#define _GNU_SOURCE /* accept4 */
-#endif
 #include "internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* SO_NOSIGPIPE is set instead */
@@ -22,7 +17,7 @@
  * what an errno means
  */
 
-static bool would_block(int error)
+bool asyncore__would_block(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK;
 }
@@ -43,36 +38,6 @@ bool asyncore__disconnected(int error)
     case ENETUNREACH:
     case ENETDOWN:
     case ENETRESET:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* The system does not want to just now, and the connection stays in the backlog: it has nothing left to
- * make one of, or (EPERM) somebody's policy forbids it. */
-bool asyncore__cannot_accept_now(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-           error == EPERM;
-}
-
-/* Not an error of the listener, but of the connection that it would have accepted. */
-static bool failed_before_accept(int error)
-{
-    switch (error) {
-    case ECONNABORTED:
-    case EINTR:
-    case EPROTO:
-    case ENOPROTOOPT:
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case EHOSTDOWN:
-    case ENETUNREACH:
-    case ENETDOWN:
-#ifdef ENONET
-    case ENONET:
-#endif
         return true;
     default:
         return false;
@@ -102,40 +67,14 @@ static bool is_datagram(int fd)
  * the beginning of a connection
  */
 
+static int open_socket(int family, int type)
+{
 #ifdef SOCK_NONBLOCK
-
-static int open_socket(int family, int type)
-{
     return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-}
-
-static int accept_socket(int listener, struct sockaddr *addr, socklen_t *addrlen)
-{
-    return accept4(listener, addr, addrlen, SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
-
 #else
-
-static int set_up(int fd)
-{
-    if (fd >= 0 && (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static int open_socket(int family, int type)
-{
-    return set_up(socket(family, type, 0));
-}
-
-static int accept_socket(int listener, struct sockaddr *addr, socklen_t *addrlen)
-{
-    return set_up(accept(listener, addr, addrlen));
-}
-
+    return asyncore__set_up(socket(family, type, 0));
 #endif
+}
 
 int asyncore_create_socket(struct asyncore_dispatcher *self, int family, int type)
 {
@@ -216,36 +155,6 @@ int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *ad
     return error == 0 || error == EISCONN ? asyncore_handle_connect_event(self) : 0;
 }
 
-int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
-                    socklen_t *addrlen)
-{
-    struct sockaddr_storage peer;
-    socklen_t peerlen = sizeof peer;
-    const int rc = asyncore__check_socket(self);
-    int fd, error;
-
-    if (rc < 0)
-        return rc;
-    fd = accept_socket(self->fd, (struct sockaddr *)&peer, &peerlen);
-    error = errno;
-    if (fd >= 0 && peerlen == 0) { /* how some systems hand over a connection that is gone */
-        close(fd);
-        return -EAGAIN;
-    }
-    if (fd >= 0) {
-        if (addr != NULL)
-            memcpy(addr, &peer, sizeof peer);
-        if (addrlen != NULL)
-            *addrlen = peerlen;
-        return fd;
-    }
-    if (would_block(error) || failed_before_accept(error))
-        return -EAGAIN;
-    if (asyncore__cannot_accept_now(error))
-        asyncore__accept_pause(self, error);
-    return -error;
-}
-
 /* ==================================================
  * data
  */
@@ -283,7 +192,7 @@ ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer
     /* a closed connection is indicated by signaling a read condition, and having recv() return 0. */
     if (n == 0)
         return is_datagram(self->fd) ? 0 : gone(self);
-    if (would_block(errno))
+    if (asyncore__would_block(errno))
         return -EAGAIN;
     return asyncore__disconnected(errno) ? gone(self) : -errno;
 }
@@ -300,7 +209,7 @@ static ssize_t send_with(struct asyncore_dispatcher *self, const void *data, siz
     while (n < 0 && errno == EINTR);
     if (n >= 0)
         return n;
-    if (would_block(errno) || errno == ENOBUFS || errno == ENOMEM)
+    if (asyncore__would_block(errno) || errno == ENOBUFS || errno == ENOMEM)
         return 0;
     return asyncore__disconnected(errno) ? gone(self) : -errno;
 }

@@ -74,6 +74,7 @@ int asyncore__wakeup_open(struct asyncore_map *map)
     map->wakeup.fd = ends[0];
     map->wakeup.connected = true;
     channel->dispatcher = &map->wakeup;
+    channel->generation = ++map->generation;
     atomic_store(&map->wakeup_fd, ends[1]);
     return 0;
 }
@@ -91,6 +92,7 @@ void asyncore__wakeup_forget(struct asyncore_map *map)
 {
     asyncore__watch(map, &map->wakeup_channel, 0);
     map->wakeup_channel.dispatcher = NULL;
+    map->wakeup_channel.generation = 0;
     atomic_store(&map->wakeup_fd, -1);
 }
 

@@ -1,0 +1,124 @@
+/*
+ * accept.c - accept, and what a listener does when the system will not give it the connection.
+ */
+#ifdef __linux__
+#define _GNU_SOURCE /* accept4 */
+#endif
+#include "internal.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* ==================================================
+ * what an errno means
+ */
+
+/* The system does not want to just now, and the connection stays in the backlog: it has nothing left to
+ * make one of, or (EPERM) somebody's policy forbids it. */
+bool asyncore__cannot_accept_now(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EPERM;
+}
+
+/* Not an error of the listener, but of the connection that it would have accepted. */
+static bool failed_before_accept(int error)
+{
+    switch (error) {
+    case ECONNABORTED:
+    case EINTR:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENETUNREACH:
+    case ENETDOWN:
+#ifdef ENONET
+    case ENONET:
+#endif
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ==================================================
+ * listeners pause, all of a map, and go on
+ */
+
+static void listeners_changed(struct asyncore_map *map)
+{
+    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next)
+        if (c->dispatcher->accepting)
+            asyncore__changed(c->dispatcher);
+}
+
+static void pause_listeners(struct asyncore_dispatcher *listener, int error)
+{
+    struct asyncore_map *map = listener->map;
+    const int64_t now = asyncore__now();
+    char repr[256];
+
+    /* The connection that waits keeps the listener readable: to go on would be to spin. */
+    map->accept_resume_at = now + ASYNCORE__SECOND / 10;
+    listeners_changed(map);
+    if (map->accept_logged_at != 0 && now - map->accept_logged_at < 10 * ASYNCORE__SECOND)
+        return;
+    map->accept_logged_at = now;
+    asyncore_repr(listener, repr, sizeof repr);
+    asyncore__log_infof(
+        listener, ASYNCORE_ERROR, "accept on %s: %s; connections wait in the backlog%s", repr,
+        strerror(error), error == EMFILE ? " (ulimit -n sets the limit of descriptors)" : "");
+}
+
+void asyncore__accept_resume(struct asyncore_map *map)
+{
+    if (map->accept_resume_at == 0)
+        return;
+    map->accept_resume_at = 0;
+    listeners_changed(map);
+}
+
+/* ==================================================
+ * accept
+ */
+
+static int accept_socket(int listener, struct sockaddr *addr, socklen_t *addrlen)
+{
+#ifdef SOCK_NONBLOCK
+    return accept4(listener, addr, addrlen, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+    return asyncore__set_up(accept(listener, addr, addrlen));
+#endif
+}
+
+int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
+                    socklen_t *addrlen)
+{
+    struct sockaddr_storage peer;
+    socklen_t peerlen = sizeof peer;
+    const int rc = asyncore__check_socket(self);
+    int fd, error;
+
+    if (rc < 0)
+        return rc;
+    fd = accept_socket(self->fd, (struct sockaddr *)&peer, &peerlen);
+    error = errno;
+    if (fd >= 0 && peerlen == 0) { /* how some systems hand over a connection that is gone */
+        close(fd);
+        return -EAGAIN;
+    }
+    if (fd >= 0) {
+        if (addr != NULL)
+            memcpy(addr, &peer, sizeof peer);
+        if (addrlen != NULL)
+            *addrlen = peerlen;
+        return fd;
+    }
+    if (asyncore__would_block(error) || failed_before_accept(error))
+        return -EAGAIN;
+    if (asyncore__cannot_accept_now(error))
+        pause_listeners(self, error);
+    return -error;
+}
