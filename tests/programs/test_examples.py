@@ -42,7 +42,7 @@ def command(name, language):
 
 
 def run(name, language, *arguments):
-    return tap.run(*command(name, language), *map(str, arguments))
+    return tap.run(*command(name, language), *map(str, arguments), tidy=False)
 
 
 class Program(tap.Program):
