@@ -154,6 +154,15 @@ struct asyncore_class {
     ssize_t (*recv)(struct asyncore_dispatcher *self, void *buffer, size_t size);
     ssize_t (*send)(struct asyncore_dispatcher *self, const void *data, size_t size);
 
+    /* asyncore_recv() met the end of the stream: the peer sends no more, and may still read.
+     * Default: calls handle_close, as Python does.  Who overrides it to go on sending must see to
+     * it that readable answers false from then on, for the end stays readable. */
+    int (*handle_eof)(struct asyncore_dispatcher *self);
+
+    /* async_chat's: see asynchat.h.  In other classes they are not called. */
+    int (*collect_incoming_data)(struct asyncore_dispatcher *self, const void *data, size_t size);
+    int (*found_terminator)(struct asyncore_dispatcher *self);
+
     void (*reserved[8])(void); /* NULL; for slots to come */
 };
 
@@ -181,7 +190,7 @@ struct asyncore_dispatcher {
     uint32_t state;
     uint32_t generation; /* counts the sockets it has had */
     int fd;
-    bool connected, accepting, connecting, closing, doomed;
+    bool connected, accepting, connecting, closing, doomed, was_blocking;
     unsigned char ignore_log_types;
     unsigned char addrlen;
     union {
@@ -299,6 +308,18 @@ ASYNCORE_API ssize_t asyncore_send(struct asyncore_dispatcher *self, const void 
 ASYNCORE_API ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data,
                                         size_t size);
 
+/* socket.recvfrom(buffer_size).  One datagram, or what of it fits into size bytes.
+ *   addr, addrlen  take the sender's address; both may be NULL.
+ * Returns the count, which may be 0 for an empty datagram; -EAGAIN when nothing has arrived; or
+ * another error of recvfrom().  handle_close is not called. */
+ASYNCORE_API ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *buffer, size_t size,
+                                       struct sockaddr_storage *addr, socklen_t *addrlen);
+
+/* socket.sendto(data, addr).  One datagram.  Returns the count; -EAGAIN when the system takes nothing
+ * now, and the datagram is not sent; or another error of sendto().  handle_close is not called. */
+ASYNCORE_API ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data,
+                                     size_t size, const struct sockaddr *addr, socklen_t addrlen);
+
 /* dispatcher.close().  At once: out of the map, descriptor closed, flags false, no handler ever
  * called again; destroy() follows as said at the top.  Closing a closed dispatcher does nothing.
  * handle_close is not called.  Returns 0, -EINVAL, or what close() failed with (the dispatcher is
@@ -349,6 +370,7 @@ ASYNCORE_API int asyncore_handle_read(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_write(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_expt(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_close(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_eof(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_error(struct asyncore_dispatcher *self, int error);
 /* These two also after asyncore_close(), for a last word. */
 ASYNCORE_API void asyncore_log(struct asyncore_dispatcher *self, const char *message);
@@ -379,6 +401,67 @@ ASYNCORE_API int asyncore_exception(struct asyncore_dispatcher *self);
  * do POLLHUP and POLLERR unless POLLIN says that something is left to read.  Returns as asyncore_read(); an error of a broken connection (ECONNRESET,
  * ENOTCONN, ESHUTDOWN, ECONNABORTED, EPIPE, EBADF) goes to handle_close. */
 ASYNCORE_API int asyncore_readwrite(struct asyncore_dispatcher *self, int flags);
+
+/* ---------------------------------------------------------------------------------------------
+ * dispatcher_with_send: buffered output, for simple clients
+ */
+
+/* Embed this as the first member.  All fields are private. */
+struct asyncore_dispatcher_with_send {
+    struct asyncore_dispatcher base;
+    char *out_buffer;
+    size_t out_start, out_length, out_size;
+    bool close_when_done;
+    void *reserved[2];
+};
+
+/* asyncore.dispatcher_with_send.  Begin with asyncore_dispatcher_with_send_init().  Its send() takes
+ * everything into the buffer, sends what can be sent now, and returns size; or -EPIPE when the
+ * connection is gone, -ESHUTDOWN after asyncore_close_when_done(), -ENOMEM with nothing taken, or
+ * what handle_close returned.  Its writable is true while it is not connected or has something in
+ * the buffer, and the library knows when that changes.  Its handle_write sends from the buffer.  Its
+ * destroy frees the buffer: a class that overrides it ends its own in
+ * asyncore_dispatcher_with_send_class.destroy(self). */
+ASYNCORE_API extern const struct asyncore_class asyncore_dispatcher_with_send_class;
+
+/* dispatcher_with_send.__init__(sock, map): asyncore_init() and an empty buffer; or, if addr is not
+ * NULL, asyncore_init_accepted().  cls is asyncore_dispatcher_with_send_class or has it among its
+ * supers.  Returns as they do. */
+ASYNCORE_API int asyncore_dispatcher_with_send_init(struct asyncore_dispatcher_with_send *self,
+                                                    const struct asyncore_class *cls, int fd,
+                                                    const struct sockaddr *addr, socklen_t addrlen,
+                                                    struct asyncore_map *map);
+
+/* dispatcher_with_send.initiate_send(): one dispatcher.send() of up to 64 KiB from the buffer.
+ * Returns 0, or the error of that. */
+ASYNCORE_API int asyncore_initiate_send(struct asyncore_dispatcher_with_send *self);
+
+/* Calls handle_close once the buffer has been sent, from handle_write; asyncore_close() would throw
+ * away what is in it.  Python's has it in async_chat alone.  Returns 0, -EINVAL, -EBADF. */
+ASYNCORE_API int asyncore_close_when_done(struct asyncore_dispatcher_with_send *self);
+
+/* len(out_buffer), in bytes. */
+ASYNCORE_API size_t asyncore_out_buffer(const struct asyncore_dispatcher_with_send *self);
+
+/* ---------------------------------------------------------------------------------------------
+ * file_dispatcher: pipes, terminals, fifos, and files, which are always ready
+ */
+
+/* asyncore.file_dispatcher.  A plain struct asyncore_dispatcher whose recv() and send() are read() and
+ * write(); a write to a pipe that nobody reads is the end of the connection, and never a SIGPIPE.
+ * Begin with asyncore_file_dispatcher_init(). */
+ASYNCORE_API extern const struct asyncore_class asyncore_file_dispatcher_class;
+
+/* file_dispatcher.__init__(fd, map).  Works on a dup() of fd, which stays the caller's; it is made
+ * non-blocking, which as in Python holds for fd too, for they share one description.  It is connected
+ * from the start.  cls is asyncore_file_dispatcher_class or has it among its supers.
+ * Returns 0, -EINVAL, or what dup, fcntl or asyncore_add_channel() failed with. */
+ASYNCORE_API int asyncore_file_dispatcher_init(struct asyncore_dispatcher *self,
+                                               const struct asyncore_class *cls, int fd,
+                                               struct asyncore_map *map);
+
+/* file_dispatcher.set_file(fd): the same for one that has been initialised.  Returns as above. */
+ASYNCORE_API int asyncore_set_file(struct asyncore_dispatcher *self, int fd);
 
 /* ---------------------------------------------------------------------------------------------
  * The socket map.  Wherever a map is asked for, NULL is the default one, asyncore.socket_map.

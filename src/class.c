@@ -132,6 +132,11 @@ static int dispatcher_handle_close(struct asyncore_dispatcher *self)
     return 0;
 }
 
+static int dispatcher_handle_eof(struct asyncore_dispatcher *self)
+{
+    return asyncore_handle_close(self);
+}
+
 static void dispatcher_destroy(struct asyncore_dispatcher *self)
 {
     (void)self;
@@ -148,6 +153,7 @@ const struct asyncore_class asyncore_dispatcher_class = {
     .handle_write = dispatcher_handle_write,
     .handle_expt = dispatcher_handle_expt,
     .handle_close = dispatcher_handle_close,
+    .handle_eof = dispatcher_handle_eof,
     .handle_error = dispatcher_handle_error,
     .log = dispatcher_log,
     .log_info = dispatcher_log_info,
@@ -229,6 +235,13 @@ int asyncore_handle_close(struct asyncore_dispatcher *self)
     const int rc = asyncore__check(self);
 
     return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_close)->handle_close(self);
+}
+
+int asyncore_handle_eof(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_eof)->handle_eof(self);
 }
 
 int asyncore_handle_error(struct asyncore_dispatcher *self, int error)

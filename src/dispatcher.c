@@ -68,6 +68,10 @@ static int drop_socket(struct asyncore_dispatcher *self)
 {
     const int fd = self->fd;
 
+    if (self->was_blocking && fd >= 0) /* others have the same file open */
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    self->was_blocking = false;
+
     self->connected = self->accepting = self->connecting = false;
     self->generation++;
     if (self->channel != NULL)

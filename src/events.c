@@ -116,7 +116,7 @@ static int except(struct asyncore_dispatcher *self, int error)
     return error < 0 ? error : 0;
 }
 
-static int serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *))
+int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *))
 {
     struct asyncore_map *map;
     int rc = asyncore__check_socket(self);
@@ -132,27 +132,27 @@ static int serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_
 
 int asyncore_read(struct asyncore_dispatcher *self)
 {
-    return serve(self, asyncore_handle_read_event);
+    return asyncore__serve(self, asyncore_handle_read_event);
 }
 
 int asyncore_write(struct asyncore_dispatcher *self)
 {
-    return serve(self, asyncore_handle_write_event);
+    return asyncore__serve(self, asyncore_handle_write_event);
 }
 
 int asyncore_exception(struct asyncore_dispatcher *self)
 {
-    return serve(self, asyncore_handle_expt_event);
+    return asyncore__serve(self, asyncore_handle_expt_event);
 }
 
 int asyncore__serve_dead(struct asyncore_dispatcher *self)
 {
-    return serve(self, asyncore_handle_close);
+    return asyncore__serve(self, asyncore_handle_close);
 }
 
 int asyncore__serve_connect(struct asyncore_dispatcher *self)
 {
-    return serve(self, asyncore_handle_connect_event);
+    return asyncore__serve(self, asyncore_handle_connect_event);
 }
 
 int asyncore_readwrite(struct asyncore_dispatcher *self, int flags)

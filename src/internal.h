@@ -26,6 +26,8 @@ enum {
     ASYNCORE__DEAD = 16    /* found: the descriptor is not open */
 };
 
+/* The event, and "except: obj.handle_error()"; as asyncore_read() does. */
+int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *));
 int asyncore__serve_dead(struct asyncore_dispatcher *self);
 int asyncore__serve_connect(struct asyncore_dispatcher *self);
 /* Does this result of a handler "raise", other than ExitNow? */
@@ -88,6 +90,10 @@ void asyncore__log_infof(struct asyncore_dispatcher *self, enum asyncore_log_typ
 
 ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size);
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size);
+/* What the system answered to a read or a write, errno included, and what a dispatcher returns for it:
+ * at the end of the connection handle_eof or handle_close is called. */
+ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n);
+ssize_t asyncore__sent(struct asyncore_dispatcher *self, ssize_t n);
 int asyncore__socket_error(int fd);
 bool asyncore__disconnected(int error);
 bool asyncore__would_block(int error);
@@ -96,6 +102,15 @@ bool asyncore__would_block(int error);
 
 bool asyncore__cannot_accept_now(int error);
 void asyncore__accept_resume(struct asyncore_map *map);
+
+/* ---- dispatcher_with_send.c ---- */
+
+bool asyncore__dispatcher_with_send_writable(struct asyncore_dispatcher *self);
+
+/* ---- asynchat.c ---- */
+
+bool asynchat__readable(struct asyncore_dispatcher *self);
+bool asynchat__writable(struct asyncore_dispatcher *self);
 
 /* ---- map.c ---- */
 

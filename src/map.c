@@ -32,7 +32,9 @@ struct asyncore_channel *asyncore__find(struct asyncore_map *map, int fd)
 
 static bool is_known(bool (*predicate)(struct asyncore_dispatcher *))
 {
-    return predicate == asyncore_always || predicate == asyncore_never;
+    return predicate == asyncore_always || predicate == asyncore_never ||
+           predicate == asyncore__dispatcher_with_send_writable ||
+           predicate == asynchat__readable || predicate == asynchat__writable;
 }
 
 static void list(struct asyncore_map *map, struct asyncore_channel *channel)

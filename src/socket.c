@@ -159,8 +159,8 @@ int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *ad
  * data
  */
 
-/* handle_close may send a last word to a connection that is gone: it is not called from itself. */
-static ssize_t gone(struct asyncore_dispatcher *self)
+/* The handler may send a last word to a connection that is gone: it is not called from itself. */
+static ssize_t ended(struct asyncore_dispatcher *self, int (*handler)(struct asyncore_dispatcher *))
 {
     struct asyncore_map *map = self->map;
     int rc;
@@ -169,10 +169,31 @@ static ssize_t gone(struct asyncore_dispatcher *self)
         return 0;
     asyncore__enter(map);
     self->closing = true;
-    rc = asyncore_handle_close(self);
+    rc = handler(self);
     self->closing = false;
     asyncore__leave(map);
     return rc < 0 ? rc : 0;
+}
+
+ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n)
+{
+    if (n > 0)
+        return n;
+    /* a closed connection is indicated by signaling a read condition, and having recv() return 0. */
+    if (n == 0)
+        return is_datagram(self->fd) ? 0 : ended(self, asyncore_handle_eof);
+    if (asyncore__would_block(errno))
+        return -EAGAIN;
+    return asyncore__disconnected(errno) ? ended(self, asyncore_handle_close) : -errno;
+}
+
+ssize_t asyncore__sent(struct asyncore_dispatcher *self, ssize_t n)
+{
+    if (n >= 0)
+        return n;
+    if (asyncore__would_block(errno) || errno == ENOBUFS || errno == ENOMEM)
+        return 0;
+    return asyncore__disconnected(errno) ? ended(self, asyncore_handle_close) : -errno;
 }
 
 ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
@@ -187,14 +208,7 @@ ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer
     do
         n = recv(self->fd, buffer, size, 0);
     while (n < 0 && errno == EINTR);
-    if (n > 0)
-        return n;
-    /* a closed connection is indicated by signaling a read condition, and having recv() return 0. */
-    if (n == 0)
-        return is_datagram(self->fd) ? 0 : gone(self);
-    if (asyncore__would_block(errno))
-        return -EAGAIN;
-    return asyncore__disconnected(errno) ? gone(self) : -errno;
+    return asyncore__received(self, n);
 }
 
 static ssize_t send_with(struct asyncore_dispatcher *self, const void *data, size_t size, int flags)
@@ -207,11 +221,7 @@ static ssize_t send_with(struct asyncore_dispatcher *self, const void *data, siz
     do
         n = send(self->fd, data, size, flags | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
-    if (n >= 0)
-        return n;
-    if (asyncore__would_block(errno) || errno == ENOBUFS || errno == ENOMEM)
-        return 0;
-    return asyncore__disconnected(errno) ? gone(self) : -errno;
+    return asyncore__sent(self, n);
 }
 
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size)
@@ -240,4 +250,40 @@ ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, s
         shutdown(self->fd, SHUT_WR);
     asyncore__leave(map);
     return n;
+}
+
+/* ==================================================
+ * datagrams
+ */
+
+ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *buffer, size_t size,
+                          struct sockaddr_storage *addr, socklen_t *addrlen)
+{
+    socklen_t length = sizeof *addr;
+    const int rc = asyncore__check_socket(self);
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    do
+        n = recvfrom(self->fd, buffer, size, 0, (struct sockaddr *)addr,
+                     addr != NULL ? &length : NULL);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0 && addr != NULL && addrlen != NULL)
+        *addrlen = length;
+    return n < 0 ? -errno : n;
+}
+
+ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data, size_t size,
+                        const struct sockaddr *addr, socklen_t addrlen)
+{
+    const int rc = asyncore__check_socket(self);
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    do
+        n = sendto(self->fd, data, size, MSG_NOSIGNAL, addr, addrlen);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
 }

@@ -12,7 +12,7 @@ from tap import equal, run
 SOURCE, BUILD = os.environ["SOURCE"], os.environ["BUILD"]
 
 PROGRAM = """
-#include <asyncore.h>
+#include <asynchat.h>
 #include <stdio.h>
 int main(void)
 {
@@ -64,7 +64,7 @@ def compile_and_run(*flags, source="program.c", compiler=None, environment=None)
 
 
 def test_installed_files():
-    for path in ("include/asyncore.h", "lib/libasyncore.a", "lib/libasyncore.so", "lib/libasyncore.so.0",
+    for path in ("include/asyncore.h", "include/asynchat.h", "lib/libasyncore.a", "lib/libasyncore.so", "lib/libasyncore.so.0",
                  "lib/pkgconfig/asyncore.pc", "sbin/timed", "bin/timec", "share/man/man8/timed.8",
                  "share/man/man1/timec.1"):
         assert os.path.exists(os.path.join(prefix(), path)), path
@@ -105,7 +105,7 @@ def test_header_in_c11():
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "header.c")
         with open(path, "w", encoding="ascii") as file:
-            file.write("#include <asyncore.h>\nint unused_translation_unit;\n")
+            file.write("#include <asynchat.h>\nint unused_translation_unit;\n")
         for standard in "c11", "c17":
             good(*cc(), f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wconversion",
                  "-Wshadow", "-I" + os.path.join(SOURCE, "include"), "-fsyntax-only", path)
@@ -124,8 +124,10 @@ def exported(*command):
 
 
 def test_exported_symbols():
-    with open(os.path.join(SOURCE, "include", "asyncore.h"), encoding="utf-8") as file:
-        declared = set(re.findall(r"ASYNCORE_API [^;]*?\b(asyncore_\w+)(?=\(|;)", file.read()))
+    declared = set()
+    for header in "asyncore.h", "asynchat.h":
+        with open(os.path.join(SOURCE, "include", header), encoding="utf-8") as file:
+            declared |= set(re.findall(r"^ASYNCORE_API [^;]*?\b(async\w+_\w+)(?=\(|;)", file.read(), re.MULTILINE))
     names = exported("nm", "-D", "--defined-only", os.path.join(prefix(), "lib", "libasyncore.so"))
     equal(names, declared)
 

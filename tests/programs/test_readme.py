@@ -62,10 +62,12 @@ def test_links():
 
 
 def test_names():
-    """Every function that the README names is in the header."""
-    with open(os.path.join(SOURCE, "include", "asyncore.h"), encoding="utf-8") as file:
-        header = file.read()
-    for name in set(re.findall(r"\basyncore_\w+", README)):
+    """Every function that the README names is in the headers."""
+    header = ""
+    for name in "asyncore.h", "asynchat.h":
+        with open(os.path.join(SOURCE, "include", name), encoding="utf-8") as file:
+            header += file.read()
+    for name in set(re.findall(r"\basync(?:ore|hat)_\w+", README)):
         if not re.search(rf"\b{name}\b", header):
             assert os.path.exists(os.path.join(SOURCE, "examples", name + ".c")), name
 
