@@ -369,8 +369,11 @@ int asynchat_collect_incoming_data(struct asyncore_dispatcher *base, const void 
 
 char *asynchat_get_data(struct asynchat_async_chat *self, size_t *size)
 {
-    char *data = self->incoming != NULL ? self->incoming : malloc(1);
+    char *data;
 
+    if (asynchat__check(self) == -EINVAL)
+        return NULL;
+    data = self->incoming != NULL ? self->incoming : malloc(1);
     if (size != NULL)
         *size = self->incoming_length;
     if (data != NULL)
