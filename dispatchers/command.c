@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void command_fail(int status, const char *format, ...)
 {
@@ -18,6 +20,19 @@ void command_fail(int status, const char *format, ...)
     va_end(args);
     fputc('\n', stderr);
     exit(status);
+}
+
+void command_say(const char *format, ...)
+{
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    va_list args;
+
+    if (poll(&ready, 1, 0) != 1)
+        return;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
 }
 
 void command_print(const char *text)
@@ -32,7 +47,8 @@ void command_bad_option(int option, const char *letters, char **argv)
     if (option == ':')
         command_fail(COMMAND_USAGE, "option '%s' wants a value; try '%s --help'", argv[optind - 1],
                      command_name);
-    /* optopt is the letter of an unknown short option; of a long one it is 0, or its known letter. */
+    /* optopt is the letter of an unknown short option; of a long one it is 0, or its known letter.
+     */
     if (optopt != 0 && strchr(letters, optopt) == NULL)
         command_fail(COMMAND_USAGE, "unknown option '-%c'; try '%s --help'", optopt, command_name);
     command_fail(COMMAND_USAGE, "unknown or wrong option '%s'; try '%s --help'", argv[optind - 1],

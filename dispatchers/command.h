@@ -2,7 +2,8 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-/* The exit status for a command line that makes no sense; EXIT_FAILURE is for the system's refusals. */
+/* The exit status for a command line that makes no sense; EXIT_FAILURE is for the system's
+ * refusals. */
 enum { COMMAND_USAGE = 2 };
 
 /* The command's name, for messages. */
@@ -11,6 +12,9 @@ extern const char *const command_name;
 /* Writes "name: message\n" to standard error and exits. */
 _Noreturn void command_fail(int status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Writes "message\n" to standard error; drops it if nobody reads there, rather than wait. */
+void command_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Writes text to standard output and exits with 0. */
 _Noreturn void command_print(const char *text);

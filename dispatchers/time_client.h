@@ -14,8 +14,9 @@ struct time_client {
     struct asyncore_timer timeout;
     /* Called once, when the client has closed, as the last thing that is done with it: *self may be
      * freed, or used again, from here on.
-     *   error    0; -ECANCELED if it was closed by asyncore_close(); -EPROTO if the server closed before it had sent four bytes (received says how
-     *            many there were), -ETIMEDOUT, -ECONNREFUSED, or what else the connection failed with
+     *   error    0; -ECANCELED if it was closed by asyncore_close(); -EPROTO if the server closed
+     *            before it had sent four bytes (received says how many there were), -ETIMEDOUT,
+     *            -ECONNREFUSED, or what else the connection failed with
      *   seconds  since 1900 modulo 2^32, if error is 0 */
     void (*done)(struct time_client *self, int error, uint32_t seconds);
     int error;

@@ -19,8 +19,8 @@ void time_server_bytes(time_t now, unsigned char bytes[4])
  * the channel
  */
 
-/* A close with input unread is a reset, and a reset may overtake the answer.  So what the client has
- * sent is read and forgotten; one that sends faster than it is read is not waited for. */
+/* A close with input unread is a reset, and a reset may overtake the answer.  So what the client
+ * has sent is read and forgotten; one that sends faster than it is read is not waited for. */
 static void discard_input(int fd)
 {
     char input[16384];

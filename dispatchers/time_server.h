@@ -1,6 +1,6 @@
 /*
- * time_server.h - the Time protocol (RFC 868) over TCP, in two dispatchers: a listener, and a channel
- * that writes four bytes and closes.  A time server in three lines:
+ * time_server.h - the Time protocol (RFC 868) over TCP, in two dispatchers: a listener, and a
+ * channel that writes four bytes and closes.  A time server in three lines:
  *
  *     struct time_server server;
  *     time_server_init(&server, &time_server_class, (struct sockaddr *)&addr, sizeof addr, NULL);
@@ -24,14 +24,14 @@ void time_server_bytes(time_t now, unsigned char bytes[4]);
  * time_server_class.handle_accepted from there. */
 struct time_server {
     struct asyncore_dispatcher base;
-    /* Where the time comes from; may be set after time_server_init().  Writes *now and returns 0, or
-     * returns -1 if the time is not known: the client's connection is then closed without an
+    /* Where the time comes from; may be set after time_server_init().  Writes *now and returns 0,
+     * or returns -1 if the time is not known: the client's connection is then closed without an
      * answer, as the RFC asks.  At first the system's real-time clock. */
     int (*clock)(struct timespec *now);
 };
 
-/* The channel of one client.  It answers when it is made, without waiting for a pass; what does not go
- * out at once goes out in handle_write, for two seconds at most. */
+/* The channel of one client.  It answers when it is made, without waiting for a pass; what does not
+ * go out at once goes out in handle_write, for two seconds at most. */
 struct time_channel {
     struct asyncore_dispatcher base;
     struct asyncore_timer deadline;
@@ -52,7 +52,8 @@ int time_server_init(struct time_server *self, const struct asyncore_class *cls,
 /* Answers the client on the connected, non-blocking descriptor fd, which is the channel's from here
  * on, and frees itself when done: what a time_server does in handle_accepted.
  *   cls  time_channel_class or a class whose super it is.
- * Returns 0, -ENOMEM, what asyncore_init_accepted() failed with, or what asyncore_write() returned. */
+ * Returns 0, -ENOMEM, what asyncore_init_accepted() failed with, or what asyncore_write()
+ * returned. */
 int time_channel_new(const struct asyncore_class *cls, int fd, const struct sockaddr *addr,
                      socklen_t addrlen, time_t now, struct asyncore_map *map);
 

@@ -142,6 +142,8 @@ static int ask(const struct addrinfo *info, double timeout)
                 client.received);
     else if (rc == -ETIMEDOUT)
         fprintf(stderr, "timec: %s: no answer in %g s (see --timeout)\n", text, timeout);
+    else if (rc == -ECONNRESET)
+        fprintf(stderr, "timec: %s reset the connection\n", text);
     else
         fprintf(stderr, "timec: connect %s: %s%s\n", text, strerror(-rc),
                 rc == -ECONNREFUSED ? " (no server on this port; timed's own is 8037)" : "");

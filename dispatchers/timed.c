@@ -97,7 +97,7 @@ static void still_waiting(struct asyncore_timer *self)
 {
     if (asyncore_map_count(NULL) == 0) /* with nobody to wait for, the loop shall end */
         return;
-    fputs("still waiting\n", stderr);
+    command_say("still waiting");
     asyncore_call_later(self, 1, still_waiting, NULL);
 }
 
@@ -106,7 +106,7 @@ static int verbose_server_handle_accepted(struct asyncore_dispatcher *self, int 
 {
     char text[ASYNCORE_ADDRSTRLEN];
 
-    fprintf(stderr, "connection from %s\n", asyncore_ntop(addr, addrlen, text, sizeof text));
+    command_say("connection from %s", asyncore_ntop(addr, addrlen, text, sizeof text));
     asyncore_call_later(&idle, 1, still_waiting, NULL);
     return time_server_class.handle_accepted(self, fd, addr, addrlen);
 }
@@ -203,7 +203,8 @@ static int listen_on_all(const struct options *options)
  * the process
  */
 
-/* A socket must not get the number of a standard stream that was closed: messages would go to it. */
+/* A socket must not get the number of a standard stream that was closed: messages would go to it.
+ */
 static void open_standard_streams(void)
 {
     int fd;
@@ -240,11 +241,12 @@ int main(int argc, char **argv)
     int port, rc;
 
     open_standard_streams();
+    setvbuf(stderr, NULL, _IOLBF, 1024); /* a line is one write */
     options = parse_options(argc, argv);
     handle_signals();
     port = listen_on_all(&options);
     if (options.verbose || options.port == 0)
-        fprintf(stderr, "listening on port %d\n", port);
+        command_say("listening on port %d", port);
     if (options.verbose)
         asyncore_call_later(&idle, 1, still_waiting, NULL);
     rc = asyncore_loop(-1, NULL, -1);

@@ -1,6 +1,6 @@
 /*
- * asynchat.h - Python's asynchat for C programmers: a dispatcher for protocols of lines and of counted
- * bytes.
+ * asynchat.h - Python's asynchat for C programmers: a dispatcher for protocols of lines and of
+ * counted bytes.
  *
  * An async_chat collects what comes until it meets the terminator, which is a string, a number of
  * bytes, or none: the pieces go to collect_incoming_data, and found_terminator says that the
@@ -17,11 +17,12 @@
  *         .super = &asynchat_async_chat_class,
  *         .collect_incoming_data = asynchat_collect_incoming_data,
  *         .found_terminator = session_found_terminator,
- *         .destroy = session_destroy,             // ends in asynchat_async_chat_class.destroy(self)
+ *         .destroy = session_destroy, // ends in asynchat_async_chat_class.destroy(self)
  *     };
  *
- * Names, errors, threads and lifetime are those of asyncore.h.  Every function here that returns int
- * answers -EINVAL for an async_chat that was never initialised, and -EBADF for one that is closed.
+ * Names, errors, threads and lifetime are those of asyncore.h.  Every function here that returns
+ * int answers -EINVAL for an async_chat that was never initialised, and -EBADF for one that is
+ * closed.
  */
 #ifndef ASYNCHAT_H
 #define ASYNCHAT_H
@@ -42,11 +43,12 @@ struct asynchat_producer;
 struct asynchat_producer_class {
     const char *name;
 
-    /* The next piece: *data is set to it, and it must stay until the next call.  Returns its size in
-     * bytes, 0 at the end, or a negative errno, which goes the way of a handler's. */
+    /* The next piece: *data is set to it, and it must stay until the next call.  Returns its size
+     * in bytes, 0 at the end, or a negative errno, which goes the way of a handler's. */
     ssize_t (*more)(struct asynchat_producer *self, const void **data);
 
-    /* Called once, when the async_chat needs the producer no more; frees it.  NULL: nothing to do. */
+    /* Called once, when the async_chat needs the producer no more; frees it.  NULL: nothing to
+     * do. */
     void (*destroy)(struct asynchat_producer *self);
 
     void (*reserved[4])(void); /* NULL */
@@ -62,8 +64,8 @@ struct asynchat_producer {
 ASYNCORE_API struct asynchat_producer *asynchat_simple_producer(const void *data, size_t size,
                                                                 size_t buffer_size);
 
-/* What is left to read of the file fd, in pieces of at most 64 KiB; fd is the producer's from here on,
- * also when NULL is returned because memory ran out. */
+/* What is left to read of the file fd, in pieces of at most 64 KiB; fd is the producer's from here
+ * on, also when NULL is returned because memory ran out. */
 ASYNCORE_API struct asynchat_producer *asynchat_file_producer(int fd);
 
 /* Pieces that a function makes, as the slot more does.  NULL if memory ran out. */
@@ -102,17 +104,17 @@ struct asynchat_async_chat {
 /* asynchat.async_chat.  Begin with asynchat_init().  Beside dispatcher's slots a subclass fills
  *   collect_incoming_data  data, of size bytes, has come; it is valid during the call
  *   found_terminator       the terminator was met; it is not part of the data
- * which return 0 or a negative errno as every handler does; not filled, they return -ENOSYS.  If one
- * fails and the channel is not closed for it, the input behind it is seen to in the next pass.
+ * which return 0 or a negative errno as every handler does; not filled, they return -ENOSYS.  If
+ * one fails and the channel is not closed for it, the input behind it is seen to in the next pass.
  * Its readable is true, but see asynchat_set_high_water(); its writable is true while it is not
  * connected or has something to send; the library knows when they change.  Its handle_close closes
  * without a word.  A class that overrides destroy ends its own in
  * asynchat_async_chat_class.destroy(self). */
 ASYNCORE_API extern const struct asyncore_class asynchat_async_chat_class;
 
-/* async_chat.__init__(sock, map): asyncore_init(), or, if addr is not NULL, asyncore_init_accepted();
- * the terminator is none.  cls is asynchat_async_chat_class or has it among its supers.  Returns as
- * they do. */
+/* async_chat.__init__(sock, map): asyncore_init(), or, if addr is not NULL,
+ * asyncore_init_accepted(); the terminator is none.  cls is asynchat_async_chat_class or has it
+ * among its supers.  Returns as they do. */
 ASYNCORE_API int asynchat_init(struct asynchat_async_chat *self, const struct asyncore_class *cls,
                                int fd, const struct sockaddr *addr, socklen_t addrlen,
                                struct asyncore_map *map);
@@ -125,30 +127,32 @@ ASYNCORE_API int asynchat_init(struct asynchat_async_chat *self, const struct as
 ASYNCORE_API int asynchat_set_terminator(struct asynchat_async_chat *self, const void *terminator,
                                          size_t size);
 
-/* async_chat.set_terminator(term), for a number: found_terminator is called after so many bytes.  The
- * terminator is none from then on, until it is set anew.  Returns 0, or -EINVAL for one below 0. */
+/* async_chat.set_terminator(term), for a number: found_terminator is called after so many bytes.
+ * The terminator is none from then on, until it is set anew.  Returns 0, or -EINVAL for one below
+ * 0. */
 ASYNCORE_API int asynchat_set_terminator_number(struct asynchat_async_chat *self, ssize_t number);
 
-/* async_chat.get_terminator().  Of a string its size, *terminator being set to it, valid until it is
- * set anew; of a number what is left of it, and 0 if there is none: *terminator is then NULL. */
+/* async_chat.get_terminator().  Of a string its size, *terminator being set to it, valid until it
+ * is set anew; of a number what is left of it, and 0 if there is none: *terminator is then NULL. */
 ASYNCORE_API size_t asynchat_get_terminator(const struct asynchat_async_chat *self,
                                             const void **terminator);
 
-/* async_chat._collect_incoming_data(data), ready for the slot: keeps the data for asynchat_get_data().
+/* async_chat._collect_incoming_data(data), ready for the slot: keeps the data for
+ * asynchat_get_data().
  * Returns 0, -ENOMEM. */
 ASYNCORE_API int asynchat_collect_incoming_data(struct asyncore_dispatcher *self, const void *data,
                                                 size_t size);
 
-/* async_chat._get_data().  All that was kept since the last call, with a NUL behind it, which *size (may
- * be NULL) does not count.  It is the caller's, to free().  NULL if memory ran out. */
+/* async_chat._get_data().  All that was kept since the last call, with a NUL behind it, which *size
+ * (may be NULL) does not count.  It is the caller's, to free().  NULL if memory ran out. */
 ASYNCORE_API char *asynchat_get_data(struct asynchat_async_chat *self, size_t *size);
 
-/* How many bytes may come, the terminator not being none, without its being met; more is an error of
- * handle_read, -EMSGSIZE.  0, as it is at first and always in Python, is no limit. */
+/* How many bytes may come, the terminator not being none, without its being met; more is an error
+ * of handle_read, -EMSGSIZE.  0, as it is at first and always in Python, is no limit. */
 ASYNCORE_API int asynchat_set_max_incoming(struct asynchat_async_chat *self, size_t bytes);
 
-/* The attributes ac_in_buffer_size and ac_out_buffer_size: bytes for one recv() and one send(), 65536
- * each at first.  Return 0, -EINVAL for 0 bytes. */
+/* The attributes ac_in_buffer_size and ac_out_buffer_size: bytes for one recv() and one send(),
+ * 65536 each at first.  Return 0, -EINVAL for 0 bytes. */
 ASYNCORE_API int asynchat_set_ac_in_buffer_size(struct asynchat_async_chat *self, size_t bytes);
 ASYNCORE_API int asynchat_set_ac_out_buffer_size(struct asynchat_async_chat *self, size_t bytes);
 
@@ -159,8 +163,8 @@ ASYNCORE_API int asynchat_set_ac_out_buffer_size(struct asynchat_async_chat *sel
  * the channel should be closed; or what a handler returned that it called. */
 ASYNCORE_API int asynchat_push(struct asynchat_async_chat *self, const void *data, size_t size);
 
-/* async_chat.push_with_producer(producer).  The producer is the async_chat's from here on, also when this
- * fails.  Returns as asynchat_push(), -ENOMEM also for NULL, or what more returned. */
+/* async_chat.push_with_producer(producer).  The producer is the async_chat's from here on, also
+ * when this fails.  Returns as asynchat_push(), -ENOMEM also for NULL, or what more returned. */
 ASYNCORE_API int asynchat_push_with_producer(struct asynchat_async_chat *self,
                                              struct asynchat_producer *producer);
 
@@ -168,7 +172,8 @@ ASYNCORE_API int asynchat_push_with_producer(struct asynchat_async_chat *self,
  * handle_write, or from the next push, which is refused.  Returns 0. */
 ASYNCORE_API int asynchat_close_when_done(struct asynchat_async_chat *self);
 
-/* async_chat.discard_buffers().  Forgets all input and output, asynchat_close_when_done() included. */
+/* async_chat.discard_buffers().  Forgets all input and output, asynchat_close_when_done()
+ * included. */
 ASYNCORE_API int asynchat_discard_buffers(struct asynchat_async_chat *self);
 
 /* async_chat.initiate_send(): one send() of what comes first.  Returns 0, or as asynchat_push(). */
@@ -177,12 +182,13 @@ ASYNCORE_API int asynchat_initiate_send(struct asynchat_async_chat *self);
 /* How many bytes wait to be sent; of a producer, those of its current piece. */
 ASYNCORE_API size_t asynchat_queued(const struct asynchat_async_chat *self);
 
-/* Back-pressure: while more than so many bytes wait to be sent, readable is false, so that a peer that
- * asks and does not read stops being heard.  0, as it is at first and always in Python: never. */
+/* Back-pressure: while more than so many bytes wait to be sent, readable is false, so that a peer
+ * that asks and does not read stops being heard.  0, as it is at first and always in Python:
+ * never. */
 ASYNCORE_API int asynchat_set_high_water(struct asynchat_async_chat *self, size_t bytes);
 
-/* asynchat.find_prefix_at_end(haystack, needle): the length of the longest beginning of needle, short of
- * the whole, that haystack ends in. */
+/* asynchat.find_prefix_at_end(haystack, needle): the length of the longest beginning of needle,
+ * short of the whole, that haystack ends in. */
 ASYNCORE_API size_t asynchat_find_prefix_at_end(const void *haystack, size_t haystack_size,
                                                 const void *needle, size_t needle_size);
 

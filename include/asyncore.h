@@ -20,8 +20,8 @@
  * Names.  A C name is its Python name with the dot turned into an underscore: asyncore.loop is
  * asyncore_loop(), and a method takes its object first: self.send(data) is
  * asyncore_send(self, data, size).  As in Python such a call runs the method of the object's own
- * class; the base class's method is called through its table, so that asyncore.dispatcher.send(self,
- * data) is asyncore_dispatcher_class.send(self, data, size).
+ * class; the base class's method is called through its table, so that
+ * asyncore.dispatcher.send(self, data) is asyncore_dispatcher_class.send(self, data, size).
  *
  * Errors.  A call returns 0 or a count, or a negative errno (-EAGAIN, -ECONNREFUSED...).  A handler
  * returns 0, or a negative errno, which is this library's "raise": see asyncore_read().
@@ -29,8 +29,8 @@
  * Threads.  A map, and all that is in it, belongs to one thread at a time.  asyncore_stop() and
  * asyncore_wakeup() alone may be called from anywhere, signal handlers included.
  *
- * Lifetime.  asyncore_close() takes effect at once: the dispatcher is out of its map, its descriptor
- * is closed and none of its handlers is called again.  Its memory must stay until its class's
+ * Lifetime.  asyncore_close() takes effect at once: the dispatcher is out of its map, its
+ * descriptor is closed and none of its handlers is called again.  Its memory must stay until its class's
  * destroy() has been called, which happens exactly once, when no function of the library still uses
  * the object: at the end of the pass, or at once outside one.  A dispatcher from malloc() frees
  * itself there.  So any handler may close its own dispatcher, or any other.  Where no class fills
@@ -200,23 +200,23 @@ struct asyncore_dispatcher {
     } addr;
 };
 
-/* dispatcher.__init__(sock, map).  Makes self, zeroed or not, a dispatcher of class cls that belongs
- * to map (NULL: the default map), which must outlive it.  self must not be one already, nor be closed
- * and still wait for its destroy(): asyncore_create_socket() opens a dispatcher again.
+/* dispatcher.__init__(sock, map).  Makes self, zeroed or not, a dispatcher of class cls that
+ * belongs to map (NULL: the default map), which must outlive it.  self must not be one already, nor
+ * be closed and still wait for its destroy(): asyncore_create_socket() opens a dispatcher again.
  *   fd  -1 for none yet (asyncore_create_socket follows).  Any other is made non-blocking and added
  *       to the map; it is the library's from here on, also when this call fails.  A socket that
  *       has a peer is connected from the start (handle_connect is not called); one that listens
  *       is accepting.
  * Returns 0; -EINVAL (self or cls is NULL, fd below -1), -ENOMEM, or what fcntl, getpeername or
- * asyncore_add_channel() failed with: then self is no dispatcher, destroy() is not called, and fd is
- * closed. */
+ * asyncore_add_channel() failed with: then self is no dispatcher, destroy() is not called, and fd
+ * is closed. */
 ASYNCORE_API int asyncore_init(struct asyncore_dispatcher *self, const struct asyncore_class *cls,
                                int fd, struct asyncore_map *map);
 
 /* dispatcher.__init__(sock, map) for the connection that handle_accepted got or asyncore_accept()
  * returned: the peer's address is known and the descriptor set up, so this asks the system nothing.
- * It is connected from the start.  Parameters and errors as for asyncore_init(), but that self may be
- * NULL, as malloc() may return it: fd is then closed, and the result -ENOMEM. */
+ * It is connected from the start.  Parameters and errors as for asyncore_init(), but that self may
+ * be NULL, as malloc() may return it: fd is then closed, and the result -ENOMEM. */
 ASYNCORE_API int asyncore_init_accepted(struct asyncore_dispatcher *self,
                                         const struct asyncore_class *cls, int fd,
                                         const struct sockaddr *addr, socklen_t addrlen,
@@ -224,12 +224,13 @@ ASYNCORE_API int asyncore_init_accepted(struct asyncore_dispatcher *self,
 
 /* dispatcher.create_socket(family, type).  A new socket, non-blocking and close-on-exec, which is
  * added to the dispatcher's map.  An old socket is closed first.  In handle_close, after
- * asyncore_close(), it opens the dispatcher again: destroy() is then not called until the next close.
+ * asyncore_close(), it opens the dispatcher again: destroy() is then not called until the next
+ * close.
  * Returns 0, or what socket() or asyncore_add_channel() failed with. */
 ASYNCORE_API int asyncore_create_socket(struct asyncore_dispatcher *self, int family, int type);
 
-/* dispatcher.set_socket(sock, map).  As asyncore_create_socket(), with a descriptor that exists: it is
- * made non-blocking and is the library's from here on, also when this call fails.  Flags and
+/* dispatcher.set_socket(sock, map).  As asyncore_create_socket(), with a descriptor that exists: it
+ * is made non-blocking and is the library's from here on, also when this call fails.  Flags and
  * address are not looked at (asyncore_init() does).
  *   map  NULL: the dispatcher's own, otherwise its own from here on.
  * Returns 0, -EINVAL (fd below 0), -EBUSY (another map, from inside a handler), or what fcntl or
@@ -237,26 +238,28 @@ ASYNCORE_API int asyncore_create_socket(struct asyncore_dispatcher *self, int fa
 ASYNCORE_API int asyncore_set_socket(struct asyncore_dispatcher *self, int fd,
                                      struct asyncore_map *map);
 
-/* dispatcher.add_channel(map).  Puts the dispatcher at the end of the map.  It is asked and served from
- * the next pass on.  Another dispatcher in the map whose descriptor was closed behind the library's
- * back, so that its number came to this one, is put out of it, and its handle_close called.
+/* dispatcher.add_channel(map).  Puts the dispatcher at the end of the map.  It is asked and served
+ * from the next pass on.  Another dispatcher in the map whose descriptor was closed behind the
+ * library's back, so that its number came to this one, is put out of it, and its handle_close
+ * called.
  *   map  NULL: the dispatcher's own, otherwise its own from here on.
- * Returns 0 (also when it is in that map already); -EBADF (no socket), -EBUSY (it is in another map:
- * asyncore_del_channel() first; or a handler of another map is what calls), -ENOMEM, or -EMFILE where the poller cannot watch so high a
- * descriptor (select, on systems other than Linux and the BSDs, from FD_SETSIZE on). */
+ * Returns 0 (also when it is in that map already); -EBADF (no socket), -EBUSY (it is in another
+ * map: asyncore_del_channel() first; or a handler of another map is what calls), -ENOMEM, or
+ * -EMFILE where the poller cannot watch so high a descriptor (select, on systems other than Linux
+ * and the BSDs, from FD_SETSIZE on). */
 ASYNCORE_API int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *map);
 
-/* dispatcher.del_channel().  Takes the dispatcher out of its map, so that none of its handlers is called;
- * socket, flags and memory stay, and asyncore_add_channel() resumes.  Returns 0, -EBADF. */
+/* dispatcher.del_channel().  Takes the dispatcher out of its map, so that none of its handlers is
+ * called; socket, flags and memory stay, and asyncore_add_channel() resumes.  Returns 0, -EBADF. */
 ASYNCORE_API int asyncore_del_channel(struct asyncore_dispatcher *self);
 
 /* dispatcher.set_reuse_addr().  SO_REUSEADDR: a server may bind its port again at once after a
  * restart.  Returns 0, or what setsockopt() failed with. */
 ASYNCORE_API int asyncore_set_reuse_addr(struct asyncore_dispatcher *self);
 
-/* dispatcher.bind(addr).  Any address family; names are the caller's to resolve, before the loop runs.
- * addrlen in bytes.  Returns 0, -EINVAL (addr is NULL), or what bind() failed with; asyncore_addr() is
- * then unchanged. */
+/* dispatcher.bind(addr).  Any address family; names are the caller's to resolve, before the loop
+ * runs. addrlen in bytes.  Returns 0, -EINVAL (addr is NULL), or what bind() failed with;
+ * asyncore_addr() is then unchanged. */
 ASYNCORE_API int asyncore_bind(struct asyncore_dispatcher *self, const struct sockaddr *addr,
                                socklen_t addrlen);
 
@@ -268,13 +271,13 @@ ASYNCORE_API int asyncore_listen(struct asyncore_dispatcher *self, int num);
 
 /* dispatcher.connect(addr).  Begins to connect; asyncore_connecting() is true until the outcome is
  * known.  Then handle_connect is called, before the first handle_read or handle_write, or
- * handle_error with -ECONNREFUSED and the like.  As in Python the outcome comes with the first event
- * that readable or writable ask for: a client that is only readable hears that it is connected when
- * the first data arrive, one that must speak first is writable.  Who asks for nothing is told all
- * the same.  Where the system connects at once (AF_UNIX, datagrams) handle_connect is called from
- * inside this call.
- * Returns 0; -EINVAL (addr is NULL), -EISCONN, -EOPNOTSUPP (a listener), what connect() refused at once with (flags and
- * address are then unchanged), or what handle_connect returned. */
+ * handle_error with -ECONNREFUSED and the like.  As in Python the outcome comes with the first
+ * event that readable or writable ask for: a client that is only readable hears that it is
+ * connected when the first data arrive, one that must speak first is writable.  Who asks for
+ * nothing is told all the same.  Where the system connects at once (AF_UNIX, datagrams)
+ * handle_connect is called from inside this call.
+ * Returns 0; -EINVAL (addr is NULL), -EISCONN, -EOPNOTSUPP (a listener), what connect() refused at
+ * once with (flags and address are then unchanged), or what handle_connect returned. */
 ASYNCORE_API int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *addr,
                                   socklen_t addrlen);
 
@@ -283,8 +286,9 @@ ASYNCORE_API int asyncore_connect(struct asyncore_dispatcher *self, const struct
  * Returns its descriptor, which is the caller's; -EAGAIN, Python's None, when there is none or the
  * one that waited is gone; -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM when the system has nothing left
  * for it, -EPERM when a policy forbids it: the listeners of this map then pause, for 0.1 s or until
- * a dispatcher closes, the connection stays in the backlog, and a handler may return the error as it
- * is, for it closes nothing; or another error of accept(), which means that the socket is no listener any more. */
+ * a dispatcher closes, the connection stays in the backlog, and a handler may return the error as
+ * it is, for it closes nothing; or another error of accept(), which means that the socket is no
+ * listener any more. */
 ASYNCORE_API int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
                                  socklen_t *addrlen);
 
@@ -315,8 +319,9 @@ ASYNCORE_API ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const 
 ASYNCORE_API ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *buffer, size_t size,
                                        struct sockaddr_storage *addr, socklen_t *addrlen);
 
-/* socket.sendto(data, addr).  One datagram.  Returns the count; -EAGAIN when the system takes nothing
- * now, and the datagram is not sent; or another error of sendto().  handle_close is not called. */
+/* socket.sendto(data, addr).  One datagram.  Returns the count; -EAGAIN when the system takes
+ * nothing now, and the datagram is not sent; or another error of sendto().  handle_close is not
+ * called. */
 ASYNCORE_API ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data,
                                      size_t size, const struct sockaddr *addr, socklen_t addrlen);
 
@@ -333,9 +338,10 @@ ASYNCORE_API bool asyncore_connected(const struct asyncore_dispatcher *self);
 ASYNCORE_API bool asyncore_accepting(const struct asyncore_dispatcher *self);
 ASYNCORE_API bool asyncore_connecting(const struct asyncore_dispatcher *self);
 
-/* The attribute addr: the peer's address of a connection, the bound one of a listener.  It outlives
- * the close, except for AF_UNIX paths.  Returns 0 and sets *addr and *addrlen, or -ENOTCONN if
- * there is none. */
+/* The attribute addr: the peer's address of a connection; of a listener the one that
+ * asyncore_bind() was given, with port 0 if that was asked for (asyncore_getsockname() has the real
+ * one).  It outlives the close, except for AF_UNIX paths.  Returns 0 and sets *addr and *addrlen,
+ * or -ENOTCONN if there is none. */
 ASYNCORE_API int asyncore_addr(const struct asyncore_dispatcher *self,
                                struct sockaddr_storage *addr, socklen_t *addrlen);
 
@@ -344,8 +350,9 @@ ASYNCORE_API int asyncore_addr(const struct asyncore_dispatcher *self,
 ASYNCORE_API int asyncore_getsockname(const struct asyncore_dispatcher *self,
                                       struct sockaddr_storage *addr, socklen_t *addrlen);
 
-/* An address as text, without asking any name server: "127.0.0.1:37", "[::1]:37", a path.  Writes at
- * most size bytes, the NUL included (ASYNCORE_ADDRSTRLEN is always enough), and returns buffer. */
+/* An address as text, without asking any name server: "127.0.0.1:37", "[::1]:37", a path.  Writes
+ * at most size bytes, the NUL included (ASYNCORE_ADDRSTRLEN is always enough), and returns
+ * buffer. */
 #define ASYNCORE_ADDRSTRLEN 128
 ASYNCORE_API const char *asyncore_ntop(const struct sockaddr *addr, socklen_t addrlen, char *buffer,
                                        size_t size);
@@ -388,18 +395,20 @@ ASYNCORE_API int asyncore_handle_expt_event(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_connect_event(struct asyncore_dispatcher *self);
 
 /* asyncore.read(obj), write(obj), _exception(obj): the event above, and what a handler "raised":
- *   asyncore_ExitNow is returned; -EAGAIN is no error; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM and -EPERM
- *   of a listener are none either (see asyncore_accept()); the error of a dispatcher that has been
- *   closed meanwhile is dropped; any other goes to handle_error.
+ * asyncore_ExitNow is returned; -EAGAIN is no error; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM and -EPERM
+ * of a listener are none either (see asyncore_accept()); the error of a dispatcher that has been
+ * closed meanwhile is dropped; any other goes to handle_error.
  * Return 0, asyncore_ExitNow, or what handle_error returned. */
 ASYNCORE_API int asyncore_read(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_write(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_exception(struct asyncore_dispatcher *self);
 
-/* asyncore.readwrite(obj, flags), for loops of one's own.  flags as poll() reports them: POLLIN is a
- * read event, POLLOUT a write event, POLLPRI an exceptional one; POLLNVAL calls handle_close, and so
- * do POLLHUP and POLLERR unless POLLIN says that something is left to read.  Returns as asyncore_read(); an error of a broken connection (ECONNRESET,
- * ENOTCONN, ESHUTDOWN, ECONNABORTED, EPIPE, EBADF) goes to handle_close. */
+/* asyncore.readwrite(obj, flags), for loops of one's own.  flags as poll() reports them: POLLIN is
+ * a read event, POLLOUT a write event, POLLPRI an exceptional one; POLLNVAL calls handle_close, and
+ * so do POLLHUP and POLLERR unless POLLIN says that something is left to read.  Returns as
+ * asyncore_read(); an error that says that the connection is gone (ECONNRESET, ENOTCONN, ESHUTDOWN,
+ * ECONNABORTED, EPIPE, EBADF, ETIMEDOUT, EHOSTUNREACH, EHOSTDOWN, ENETUNREACH, ENETDOWN, ENETRESET)
+ * goes to handle_close. */
 ASYNCORE_API int asyncore_readwrite(struct asyncore_dispatcher *self, int flags);
 
 /* ---------------------------------------------------------------------------------------------
@@ -415,12 +424,12 @@ struct asyncore_dispatcher_with_send {
     void *reserved[2];
 };
 
-/* asyncore.dispatcher_with_send.  Begin with asyncore_dispatcher_with_send_init().  Its send() takes
- * everything into the buffer, sends what can be sent now, and returns size; or -EPIPE when the
- * connection is gone, -ESHUTDOWN after asyncore_close_when_done(), -ENOMEM with nothing taken, or
- * what handle_close returned.  Its writable is true while it is not connected or has something in
- * the buffer, and the library knows when that changes.  Its handle_write sends from the buffer.  Its
- * destroy frees the buffer: a class that overrides it ends its own in
+/* asyncore.dispatcher_with_send.  Begin with asyncore_dispatcher_with_send_init().  Its send()
+ * takes everything into the buffer, sends what can be sent now, and returns size; or -EPIPE when
+ * the connection is gone, -ESHUTDOWN after asyncore_close_when_done(), -ENOMEM with nothing taken,
+ * or what handle_close returned.  Its writable is true while it is not connected or has something
+ * in the buffer, and the library knows when that changes.  Its handle_write sends from the buffer.
+ * Its destroy frees the buffer: a class that overrides it ends its own in
  * asyncore_dispatcher_with_send_class.destroy(self). */
 ASYNCORE_API extern const struct asyncore_class asyncore_dispatcher_with_send_class;
 
@@ -447,14 +456,14 @@ ASYNCORE_API size_t asyncore_out_buffer(const struct asyncore_dispatcher_with_se
  * file_dispatcher: pipes, terminals, fifos, and files, which are always ready
  */
 
-/* asyncore.file_dispatcher.  A plain struct asyncore_dispatcher whose recv() and send() are read() and
- * write(); a write to a pipe that nobody reads is the end of the connection, and never a SIGPIPE.
- * Begin with asyncore_file_dispatcher_init(). */
+/* asyncore.file_dispatcher.  A plain struct asyncore_dispatcher whose recv() and send() are read()
+ * and write(); a write to a pipe that nobody reads is the end of the connection, and never a
+ * SIGPIPE. Begin with asyncore_file_dispatcher_init(). */
 ASYNCORE_API extern const struct asyncore_class asyncore_file_dispatcher_class;
 
 /* file_dispatcher.__init__(fd, map).  Works on a dup() of fd, which stays the caller's; it is made
- * non-blocking, which as in Python holds for fd too, for they share one description.  It is connected
- * from the start.  cls is asyncore_file_dispatcher_class or has it among its supers.
+ * non-blocking, which as in Python holds for fd too, for they share one description.  It is
+ * connected from the start.  cls is asyncore_file_dispatcher_class or has it among its supers.
  * Returns 0, -EINVAL, or what dup, fcntl or asyncore_add_channel() failed with. */
 ASYNCORE_API int asyncore_file_dispatcher_init(struct asyncore_dispatcher *self,
                                                const struct asyncore_class *cls, int fd,
@@ -480,8 +489,8 @@ ASYNCORE_API size_t asyncore_map_count(const struct asyncore_map *map);
 /* map.get(fd): the dispatcher with this descriptor, NULL if there is none. */
 ASYNCORE_API struct asyncore_dispatcher *asyncore_map_get(const struct asyncore_map *map, int fd);
 
-/* asyncore.close_all(map, ignore_all).  Closes every dispatcher in the map, in its order, until the map
- * is empty; handle_close is not called.  Returns 0, or the first error of a close if not
+/* asyncore.close_all(map, ignore_all).  Closes every dispatcher in the map, in its order, until the
+ * map is empty; handle_close is not called.  Returns 0, or the first error of a close if not
  * ignore_all; the others are closed all the same. */
 ASYNCORE_API int asyncore_close_all(struct asyncore_map *map, bool ignore_all);
 
@@ -489,8 +498,8 @@ ASYNCORE_API int asyncore_close_all(struct asyncore_map *map, bool ignore_all);
  * The loop
  */
 
-/* asyncore.poll(timeout, map).  One pass: asks every dispatcher readable() and writable() in the order
- * in which they were added; waits; then serves every read event, every write event and every
+/* asyncore.poll(timeout, map).  One pass: asks every dispatcher readable() and writable() in the
+ * order in which they were added; waits; then serves every read event, every write event and every
  * exceptional one, each in that order, and the timers that are due.  A dispatcher added in a pass
  * is first asked in the next.
  *   timeout  seconds to wait if nothing happens, below 0 for ever.  Rounded up, never down.
@@ -506,21 +515,22 @@ ASYNCORE_API int asyncore_poll(double timeout, struct asyncore_map *map);
  * descriptor that asyncore_stop() needs cannot be had. */
 ASYNCORE_API int asyncore_loop(double timeout, struct asyncore_map *map, int count);
 
-/* Makes the asyncore_loop() that runs on this map return 0 after its current pass, and cuts that short;
- * if none runs, the next one returns at once.  May be called from any thread and from a signal
- * handler.  Python's loop can only be left by ExitNow. */
+/* Makes the asyncore_loop() that runs on this map return 0 after its current pass, and cuts that
+ * short; if none runs, the next one returns at once.  May be called from any thread and from a
+ * signal handler.  Python's loop can only be left by ExitNow. */
 ASYNCORE_API void asyncore_stop(struct asyncore_map *map);
 
-/* Makes an asyncore_loop() that waits on this map go on to its next pass.  Calls are not counted: many
- * may wake once.  May be called from any thread and from a signal handler.  Medusa's trigger. */
+/* Makes an asyncore_loop() that waits on this map go on to its next pass.  Calls are not counted:
+ * many may wake once.  May be called from any thread and from a signal handler.  Medusa's
+ * trigger. */
 ASYNCORE_API void asyncore_wakeup(struct asyncore_map *map);
 
 /* ---------------------------------------------------------------------------------------------
  * Timers.  pyftpdlib's ioloop.call_later() and its cancel().
  */
 
-/* Embed this where you like, zeroed; it must stay until it has fired or is cancelled.  All fields are
- * private. */
+/* Embed this where you like, zeroed; it must stay until it has fired or is cancelled.  All fields
+ * are private. */
 struct asyncore_timer {
     void (*target)(struct asyncore_timer *self);
     struct asyncore_map *map;

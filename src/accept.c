@@ -13,8 +13,8 @@
  * what an errno means
  */
 
-/* The system does not want to just now, and the connection stays in the backlog: it has nothing left to
- * make one of, or (EPERM) somebody's policy forbids it. */
+/* The system does not want to just now, and the connection stays in the backlog: it has nothing
+ * left to make one of, or (EPERM) somebody's policy forbids it. */
 bool asyncore__cannot_accept_now(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
@@ -54,12 +54,14 @@ static void listeners_changed(struct asyncore_map *map)
             asyncore__changed(c->dispatcher);
 }
 
-static void pause_listeners(struct asyncore_dispatcher *listener, int error)
+void asyncore__accept_pause(struct asyncore_dispatcher *listener, int error)
 {
     struct asyncore_map *map = listener->map;
     const int64_t now = asyncore__now();
     char repr[256];
 
+    if (map->accept_resume_at != 0)
+        return;
     /* The connection that waits keeps the listener readable: to go on would be to spin. */
     map->accept_resume_at = now + ASYNCORE__SECOND / 10;
     listeners_changed(map);
@@ -119,6 +121,6 @@ int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *a
     if (asyncore__would_block(error) || failed_before_accept(error))
         return -EAGAIN;
     if (asyncore__cannot_accept_now(error))
-        pause_listeners(self, error);
+        asyncore__accept_pause(self, error);
     return -error;
 }

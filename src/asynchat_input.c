@@ -1,11 +1,11 @@
 /*
- * asynchat_input.c - grab some more data from the socket, throw it to the collector method, check for the
- * terminator, if found, transition to the next state.
+ * asynchat_input.c - grab some more data from the socket, throw it to the collector method, check
+ * for the terminator, if found, transition to the next state.
  *
- * A string is looked for by Knuth, Morris and Pratt's method: failure[i] is the length of the longest
- * beginning of the terminator that also ends its first i + 1 bytes.  So no byte is looked at twice,
- * however the input is split, and the end of the input that may begin a terminator, which is held
- * back, is as long as what is matched.
+ * A string is looked for by Knuth, Morris and Pratt's method: failure[i] is the length of the
+ * longest beginning of the terminator that also ends its first i + 1 bytes.  So no byte is looked
+ * at twice, however the input is split, and the end of the input that may begin a terminator, which
+ * is held back, is as long as what is matched.
  */
 #include "asynchat_internal.h"
 

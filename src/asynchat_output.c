@@ -1,5 +1,6 @@
 /*
- * asynchat_output.c - the fifo of what is to be sent: data that was pushed, and producers that make it.
+ * asynchat_output.c - the fifo of what is to be sent: data that was pushed, and producers that make
+ * it.
  */
 #include "asynchat_internal.h"
 

@@ -1,6 +1,6 @@
 /*
- * class.c - classes, and class dispatcher itself: what a handler does that nobody overrides, and the
- * call of a handler on an object, self.handle_read(), which finds the class that defines it.
+ * class.c - classes, and class dispatcher itself: what a handler does that nobody overrides, and
+ * the call of a handler on an object, self.handle_read(), which finds the class that defines it.
  */
 #include "internal.h"
 
@@ -230,11 +230,21 @@ int asyncore_handle_expt(struct asyncore_dispatcher *self)
     return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_expt)->handle_expt(self);
 }
 
+/* It may send a last word to a connection that is gone, which would call it again, and again. */
 int asyncore_handle_close(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore__check(self);
+    struct asyncore_map *map;
+    int rc = asyncore__check(self);
 
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_close)->handle_close(self);
+    if (rc < 0 || self->closing)
+        return rc;
+    map = self->map;
+    asyncore__enter(map);
+    self->closing = true;
+    rc = ASYNCORE__CLASS_WITH(self, handle_close)->handle_close(self);
+    self->closing = false;
+    asyncore__leave(map);
+    return rc;
 }
 
 int asyncore_handle_eof(struct asyncore_dispatcher *self)

@@ -1,5 +1,6 @@
 /*
- * dispatcher.c - what a dispatcher is: its beginning, its place in a map, its attributes and its end.
+ * dispatcher.c - what a dispatcher is: its beginning, its place in a map, its attributes and its
+ * end.
  */
 #include "internal.h"
 
@@ -87,27 +88,33 @@ static int drop_socket(struct asyncore_dispatcher *self)
 
 static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore_map *map)
 {
+    struct asyncore_map *old = self->map;
     int rc;
 
+    if (map == NULL)
+        map = old;
+    asyncore__enter(old); /* self may be closed in there, and is opened again */
+    rc = asyncore__make_way(map, fd);
     drop_socket(self);
-    if (map != NULL)
-        self->map = map;
-    self->closing = false;
+    self->map = map;
 #ifdef SO_NOSIGPIPE
     setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
 #endif
     self->fd = fd;
-    rc = asyncore__channel_add(self->map, self);
-    if (rc < 0) {
+    if (rc == 0)
+        rc = asyncore__channel_add(map, self);
+    if (rc == 0) {
+        self->state = ASYNCORE__LIVE; /* also again, after a close */
+    } else {
         self->fd = -1;
         close(fd);
-        return rc;
     }
-    self->state = ASYNCORE__LIVE; /* also again, after a close */
-    return 0;
+    asyncore__leave(old);
+    return rc;
 }
 
-/* While functions of its map still use it, its destroy() must wait for them, and so it stays there. */
+/* While functions of its map still use it, its destroy() must wait for them, and so it stays there.
+ */
 static bool may_move(const struct asyncore_dispatcher *self, const struct asyncore_map *map)
 {
     return map == NULL || map == self->map || self->map->frames == 0;
@@ -204,6 +211,7 @@ int asyncore_init_accepted(struct asyncore_dispatcher *self, const struct asynco
 
 int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *map)
 {
+    struct asyncore_map *old;
     int rc = asyncore__check_socket(self);
 
     if (rc < 0)
@@ -214,9 +222,16 @@ int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *
         return 0;
     if (self->channel != NULL || !may_move(self, map))
         return -EBUSY;
-    rc = asyncore__channel_add(map, self);
+    asyncore__enter(self->map);
+    rc = asyncore__make_way(map, self->fd);
+    if (rc == 0)
+        rc = asyncore__check_socket(self); /* it may have been closed in there */
+    if (rc == 0 && self->channel == NULL)
+        rc = asyncore__channel_add(map, self);
+    old = self->map;
     if (rc == 0)
         self->map = map;
+    asyncore__leave(old);
     return rc;
 }
 
@@ -353,7 +368,9 @@ int asyncore_repr(const struct asyncore_dispatcher *self, char *buffer, size_t s
 
     if (asyncore__check(self) == -EINVAL)
         return snprintf(buffer, size, "<uninitialised dispatcher>");
-    if (asyncore_addr(self, &addr, &addrlen) == 0)
+    /* Of a listener the address that it really has, not port 0. */
+    if (self->accepting ? asyncore_getsockname(self, &addr, &addrlen) == 0
+                        : asyncore_addr(self, &addr, &addrlen) == 0)
         asyncore_ntop((struct sockaddr *)&addr, addrlen, text, sizeof text);
     if (self->accepting)
         status = " listening";

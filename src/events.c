@@ -110,8 +110,10 @@ static int except(struct asyncore_dispatcher *self, int error)
         return error == asyncore_ExitNow ? error : 0;
     if (asyncore__check_socket(self) < 0) /* closed meanwhile: there is nobody to tell */
         return 0;
-    if (self->accepting && asyncore__cannot_accept_now(-error)) /* it pauses, and lives */
+    if (self->accepting && asyncore__cannot_accept_now(-error)) { /* it lives */
+        asyncore__accept_pause(self, -error);
         return 0;
+    }
     error = asyncore_handle_error(self, error);
     return error < 0 ? error : 0;
 }

@@ -1,6 +1,6 @@
 /*
- * file_dispatcher.c - asynchronous file i/o: select() isn't meant for files, which are always ready;
- * regardless, this is useful for pipes, and stdin/stdout...
+ * file_dispatcher.c - asynchronous file i/o: select() isn't meant for files, which are always
+ * ready; regardless, this is useful for pipes, and stdin/stdout...
  */
 #include "internal.h"
 
@@ -25,8 +25,8 @@ static ssize_t file_dispatcher_recv(struct asyncore_dispatcher *self, void *buff
     return asyncore__received(self, n);
 }
 
-/* write() has no MSG_NOSIGNAL: the signal is blocked in this thread, and if it has come, taken away;
- * unless one was there before, which is not ours. */
+/* write() has no MSG_NOSIGNAL: the signal is blocked in this thread, and if it has come, taken
+ * away; unless one was there before, which is not ours. */
 static ssize_t write_without_sigpipe(int fd, const void *data, size_t size)
 {
     sigset_t sigpipe, pending, before;

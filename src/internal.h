@@ -90,8 +90,8 @@ void asyncore__log_infof(struct asyncore_dispatcher *self, enum asyncore_log_typ
 
 ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size);
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size);
-/* What the system answered to a read or a write, errno included, and what a dispatcher returns for it:
- * at the end of the connection handle_eof or handle_close is called. */
+/* What the system answered to a read or a write, errno included, and what a dispatcher returns for
+ * it: at the end of the connection handle_eof or handle_close is called. */
 ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n);
 ssize_t asyncore__sent(struct asyncore_dispatcher *self, ssize_t n);
 int asyncore__socket_error(int fd);
@@ -101,6 +101,7 @@ bool asyncore__would_block(int error);
 /* ---- accept.c ---- */
 
 bool asyncore__cannot_accept_now(int error);
+void asyncore__accept_pause(struct asyncore_dispatcher *listener, int error);
 void asyncore__accept_resume(struct asyncore_map *map);
 
 /* ---- dispatcher_with_send.c ---- */
@@ -114,8 +115,8 @@ bool asynchat__writable(struct asyncore_dispatcher *self);
 
 /* ---- map.c ---- */
 
-/* A dispatcher's place in a map.  Places are used again but never freed before the map, and each use
- * has a generation of its own: (channel, generation) names one stay of one dispatcher, which a
+/* A dispatcher's place in a map.  Places are used again but never freed before the map, and each
+ * use has a generation of its own: (channel, generation) names one stay of one dispatcher, which a
  * descriptor's number or an object's address cannot do. */
 struct asyncore_channel {
     struct asyncore_dispatcher *dispatcher; /* NULL when the place is unused */
@@ -153,8 +154,8 @@ struct asyncore_map {
     unsigned frames;                    /* asyncore__enter()s not left */
     struct asyncore_dispatcher *doomed; /* closed, to be destroyed */
 
-    int64_t
-        accept_resume_at; /* when the listeners, paused for want of resources, go on; 0: not paused */
+    int64_t accept_resume_at; /* when the listeners, paused for want of resources, go on; 0: not
+                                 paused */
     int64_t accept_logged_at;
 
     struct asyncore_timer **timers; /* a heap; timers[0] is not used */
@@ -172,6 +173,9 @@ struct asyncore_map *asyncore__map(const struct asyncore_map *map); /* NULL: the
 struct asyncore_channel *asyncore__find(struct asyncore_map *map, int fd);
 int asyncore__poller_open(struct asyncore_map *map);
 int asyncore__reserve(struct asyncore_map *map, int fd);
+/* Whoever is in the map with this number has lost it: handle_close is called, which may do
+ * anything. Returns 0 or asyncore_ExitNow. */
+int asyncore__make_way(struct asyncore_map *map, int fd);
 int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher);
 void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel);
 void asyncore__changed(struct asyncore_dispatcher *dispatcher);

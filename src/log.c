@@ -1,6 +1,7 @@
 /* log.c - where messages go. */
 #include "internal.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -9,15 +10,17 @@ static void write_to_stderr(enum asyncore_log_type type, const char *message)
 {
     static const char *const names[] = {"log", "info", "warning", "error"};
     const char *name = (unsigned)type < sizeof names / sizeof names[0] ? names[type] : "log";
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     char line[512];
     int length = snprintf(line, sizeof line, "%s: %s\n", name, message);
 
-    /* One write(), so that the lines of several threads or processes do not mix. */
     if (length >= (int)sizeof line) {
         length = (int)sizeof line - 1;
         line[length - 1] = '\n';
     }
-    if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
+    /* One write(), so that the lines of several threads or processes do not mix; and none if
+     * whoever reads them does not read, for the loop would wait for him. */
+    if (length > 0 && poll(&ready, 1, 0) == 1 && write(STDERR_FILENO, line, (size_t)length) < 0)
         return; /* there is nobody left to tell */
 }
 

@@ -183,10 +183,11 @@ int asyncore_loop(double timeout, struct asyncore_map *map, int count)
     map = asyncore__map(map);
     if (map->polling)
         return -EBUSY;
-    while (!nothing_to_wait_for(map) && count != 0 && !atomic_load(&map->stop)) {
-        rc = asyncore__wakeup_open(map);
-        if (rc == 0)
-            rc = asyncore_poll(timeout, map);
+    while (!nothing_to_wait_for(map) && count != 0) {
+        rc = asyncore__wakeup_open(map); /* from here on nobody's stop is missed */
+        if (rc < 0 || atomic_load(&map->stop))
+            break;
+        rc = asyncore_poll(timeout, map);
         if (rc < 0)
             break;
         if (count > 0)

@@ -114,11 +114,13 @@ int asyncore__reserve(struct asyncore_map *map, int fd)
 }
 
 /* Its descriptor was closed behind the library's back, and the number is another's now. */
-static void put_out(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
+static int put_out(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
 {
+    int rc;
+
     if (dispatcher == &map->wakeup) {
         asyncore__wakeup_forget(map);
-        return;
+        return 0;
     }
     asyncore__channel_remove(map, dispatcher->channel);
     dispatcher->fd = -1;
@@ -128,21 +130,23 @@ static void put_out(struct asyncore_map *map, struct asyncore_dispatcher *dispat
     asyncore_log_info(dispatcher,
                       "descriptor closed behind the dispatcher's back: use asyncore_close()",
                       ASYNCORE_ERROR);
-    asyncore_handle_close(dispatcher);
+    rc = asyncore_handle_close(dispatcher);
     asyncore__leave(map);
+    return rc == asyncore_ExitNow ? rc : 0;
+}
+
+int asyncore__make_way(struct asyncore_map *map, int fd)
+{
+    struct asyncore_channel *channel = asyncore__find(map, fd);
+
+    return channel != NULL ? put_out(map, channel->dispatcher) : 0;
 }
 
 int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
 {
-    const int fd = dispatcher->fd;
-    struct asyncore_channel *channel = asyncore__find(map, fd);
-    int rc;
+    struct asyncore_channel *channel;
+    const int rc = asyncore__reserve(map, dispatcher->fd);
 
-    if (channel != NULL)
-        put_out(map, channel->dispatcher);
-    if (dispatcher->fd != fd) /* handlers may do anything */
-        return -EBADF;
-    rc = asyncore__reserve(map, dispatcher->fd);
     if (rc < 0)
         return rc;
     channel = map->unused;

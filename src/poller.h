@@ -15,7 +15,8 @@ struct asyncore__poller {
      * -ENOMEM, or -EMFILE if this poller cannot watch so high a number. */
     int (*reserve)(struct asyncore_map *map, int fd);
 
-    /* The channel's interest changes to this, 0 being none; channel->interest is still the old one. */
+    /* The channel's interest changes to this, 0 being none; channel->interest is still the old one.
+     */
     int (*watch)(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest);
 
     /* Waits for timeout seconds (below 0: for ever; rounded up) and reports with

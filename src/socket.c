@@ -22,7 +22,8 @@ bool asyncore__would_block(int error)
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-/* The connection is gone: what CPython calls _DISCONNECTED, and the ordinary deaths of a network. */
+/* The connection is gone: what CPython calls _DISCONNECTED, and the ordinary deaths of a network.
+ */
 bool asyncore__disconnected(int error)
 {
     switch (error) {
@@ -159,19 +160,10 @@ int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *ad
  * data
  */
 
-/* The handler may send a last word to a connection that is gone: it is not called from itself. */
 static ssize_t ended(struct asyncore_dispatcher *self, int (*handler)(struct asyncore_dispatcher *))
 {
-    struct asyncore_map *map = self->map;
-    int rc;
+    const int rc = handler(self);
 
-    if (self->closing)
-        return 0;
-    asyncore__enter(map);
-    self->closing = true;
-    rc = handler(self);
-    self->closing = false;
-    asyncore__leave(map);
     return rc < 0 ? rc : 0;
 }
 
@@ -179,7 +171,8 @@ ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n)
 {
     if (n > 0)
         return n;
-    /* a closed connection is indicated by signaling a read condition, and having recv() return 0. */
+    /* a closed connection is indicated by signaling a read condition, and having recv() return 0.
+     */
     if (n == 0)
         return is_datagram(self->fd) ? 0 : ended(self, asyncore_handle_eof);
     if (asyncore__would_block(errno))

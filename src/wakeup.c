@@ -1,7 +1,7 @@
 /*
- * wakeup.c - how a thread or a signal handler gets at a loop that waits: medusa's trigger, a dispatcher
- * on the reading end of a pipe.  It is watched beside the map and not in it, so that a loop ends
- * when its own dispatchers have.
+ * wakeup.c - how a thread or a signal handler gets at a loop that waits: medusa's trigger, a
+ * dispatcher on the reading end of a pipe.  It is watched beside the map and not in it, so that a
+ * loop ends when its own dispatchers have.
  */
 #ifdef __linux__
 #define _GNU_SOURCE /* pipe2 */
@@ -75,6 +75,7 @@ int asyncore__wakeup_open(struct asyncore_map *map)
     map->wakeup.connected = true;
     channel->dispatcher = &map->wakeup;
     channel->generation = ++map->generation;
+    atomic_store(&map->woken, false);
     atomic_store(&map->wakeup_fd, ends[1]);
     return 0;
 }

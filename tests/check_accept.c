@@ -321,6 +321,37 @@ START_TEST(test_close_resumes_listeners)
 }
 END_TEST
 
+static int fail_before_accepting(struct probe *self)
+{
+    (void)self;
+    passes++;
+    return -ENOMEM;
+}
+
+/* The connection stays in the backlog: without a pause this would spin. */
+START_TEST(test_handle_accept_without_memory_pauses)
+{
+    static struct probe l;
+    struct sockaddr_in addr;
+    int client;
+
+    trace_log();
+    probe_listen(&l, "L", NULL, &addr);
+    l.on_accept = fail_before_accepting;
+    client = tcp_connect(&addr);
+    loop_for(0.5);
+    ck_assert_int_ge(passes, 2);
+    ck_assert_int_le(passes, 10);
+    ck_assert(asyncore_accepting(&l.base));
+    trace[0] = '\0';
+    l.on_accept = NULL;
+    loop_for(0.2);
+    assert_trace("L.handle_accept L.handle_accepted ");
+    close(client);
+    close(l.fd);
+}
+END_TEST
+
 static struct probe *to_close;
 
 static bool close_it_in_predicate(struct probe *self)
@@ -338,7 +369,8 @@ static const struct asyncore_class listener_class = {
     .writable = asyncore_never,
 };
 
-/* The end of a channel comes from a predicate, after listeners that are never asked have been seen to. */
+/* The end of a channel comes from a predicate, after listeners that are never asked have been seen
+ * to. */
 START_TEST(test_close_in_a_predicate_resumes_listeners)
 {
     static struct probe l, c, idle;
@@ -406,6 +438,7 @@ int main(void)
         tcase_add_test(tcase, test_close_resumes_listeners);
         tcase_add_test(tcase, test_close_in_a_predicate_resumes_listeners);
     }
+    tcase_add_test(tcase, test_handle_accept_without_memory_pauses);
     tcase_add_test(tcase, test_accept_reports_what_is_missing);
     return run_suite(suite);
 }

@@ -1,4 +1,5 @@
-/* check_close.c - closing from anywhere: no handler after it, one destroy(), no event for another. */
+/* check_close.c - closing from anywhere: no handler after it, one destroy(), no event for another.
+ */
 #include "support.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* check_data.c - recv, send, and out-of-band data. */
 #include "support.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,27 @@ START_TEST(test_send_in_handle_close)
     ck_assert_int_eq(asyncore_recv(&a.base, &byte, 1), 0);
     assert_trace("A.handle_close 0 ");
     ck_assert_int_eq(a.destroyed, 1);
+}
+END_TEST
+
+START_TEST(test_handle_close_is_not_called_from_itself)
+{
+    static struct probe a;
+
+    trace_log();
+    for (int way = 0; way < 3; way++) {
+        reset(probe_channel(&a, "A", NULL));
+        a.on_close = say_goodbye;
+        wait_readable(asyncore_fileno(&a.base));
+        if (way == 0)
+            ck_assert_int_eq(asyncore_handle_close(&a.base), 0);
+        else if (way == 1)
+            ck_assert_int_eq(asyncore_readwrite(&a.base, POLLHUP), 0);
+        else
+            ck_assert_int_eq(asyncore_dispatcher_class.handle_error(&a.base, -EIO), 0);
+        assert_trace(way == 2 ? "[error] A.handle_close 0 " : "A.handle_close 0 ");
+        ck_assert_int_eq(a.destroyed, 1);
+    }
 }
 END_TEST
 
@@ -421,6 +443,7 @@ int main(void)
     tcase_add_test(tcase, test_half_close_without_closing);
     tcase_add_test(tcase, test_send_on_a_broken_connection);
     tcase_add_test(tcase, test_send_in_handle_close);
+    tcase_add_test(tcase, test_handle_close_is_not_called_from_itself);
     tcase_add_test(tcase, test_send_to_a_peer_that_does_not_read);
     tcase_add_test(tcase, test_send_last);
     tcase_add_test(tcase, test_send_last_in_pieces);

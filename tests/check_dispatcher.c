@@ -351,8 +351,8 @@ START_TEST(test_repr)
 
     probe_listen(&a, "A", NULL, &addr);
     asyncore_repr(&a.base, text, sizeof text);
-    snprintf(expected, sizeof expected, "<probe listening 127.0.0.1:0 fd %d>",
-             asyncore_fileno(&a.base));
+    snprintf(expected, sizeof expected, "<probe listening 127.0.0.1:%d fd %d>",
+             ntohs(addr.sin_port), asyncore_fileno(&a.base));
     ck_assert_str_eq(text, expected);
     asyncore_close(&a.base);
     tcp_pair(ends);

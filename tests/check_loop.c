@@ -547,6 +547,40 @@ START_TEST(test_number_of_a_dead_descriptor_used_again)
 }
 END_TEST
 
+static struct probe *partner;
+
+static int close_partner(struct probe *self)
+{
+    asyncore_close(&partner->base);
+    return asyncore_close(&self->base);
+}
+
+/* The one whose number is taken closes the one that takes it, in the middle of that. */
+START_TEST(test_number_of_a_dead_descriptor_taken_by_a_partner)
+{
+    static struct probe a, b;
+    const int peer = probe_channel(&a, "A", NULL), number = asyncore_fileno(&a.base);
+    int ends[2];
+
+    trace_log();
+    tcp_pair(ends);
+    ck_assert_int_eq(dup2(ends[0], number), number);
+    close(ends[0]);
+    probe_init(&b, "B", NULL);
+    partner = &b;
+    a.on_close = close_partner;
+    ck_assert_int_eq(asyncore_set_socket(&b.base, number, NULL), 0);
+    assert_trace("[error] A.handle_close ");
+    ck_assert_int_eq(a.destroyed, 1);
+    ck_assert_int_eq(b.destroyed, 0); /* it was closed, and then opened */
+    ck_assert_ptr_eq(asyncore_map_get(NULL, number), &b.base);
+    asyncore_close(&b.base);
+    ck_assert_int_eq(b.destroyed, 1);
+    close(ends[1]);
+    close(peer);
+}
+END_TEST
+
 /* Daemons close all that they have inherited, and what they should not. */
 START_TEST(test_descriptors_of_the_wakeup_closed)
 {
@@ -558,6 +592,7 @@ START_TEST(test_descriptors_of_the_wakeup_closed)
     close(ends[0]);
     close(ends[1]);
     ck_assert_int_eq(asyncore_loop(0, NULL, 1), 0);
+    asyncore_wakeup(NULL); /* which nobody will ever read */
     close(ends[0]);
     close(ends[1]);
     if (_i == 0) { /* they are used again, or not */
@@ -574,7 +609,8 @@ START_TEST(test_descriptors_of_the_wakeup_closed)
     ck_assert_int_eq(asyncore_loop(-1, NULL, 1), 0);
     assert_trace(_i == 0 ? "A.handle_read A.recv=1 B.handle_read B.recv=1 "
                          : "A.handle_read A.recv=1 ");
-    asyncore_stop(NULL);
+    a.on_readable = raise_signal; /* whose handler stops the loop, just before it waits */
+    ck_assert(signal(SIGUSR1, stop_in_signal) != SIG_ERR);
     ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
     close(peer);
     if (_i == 0)
@@ -675,6 +711,7 @@ int main(void)
     tcase_add_test(tcase, test_pass_of_another_map_inside_a_pass);
     tcase_add_test(tcase, test_dead_descriptor);
     tcase_add_test(tcase, test_number_of_a_dead_descriptor_used_again);
+    tcase_add_test(tcase, test_number_of_a_dead_descriptor_taken_by_a_partner);
     tcase_add_loop_test(tcase, test_descriptors_of_the_wakeup_closed, 0, 2);
     tcase_add_test(tcase, test_nested_loop_does_not_take_the_stop);
     tcase_add_test(tcase, test_readwrite);

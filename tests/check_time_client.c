@@ -1,4 +1,5 @@
-/* check_time_client.c - the Time protocol's client: four bytes however they come, or a named error. */
+/* check_time_client.c - the Time protocol's client: four bytes however they come, or a named error.
+ */
 #include "support.h"
 
 #include "time_client.h"
@@ -130,6 +131,24 @@ START_TEST(test_reset)
 }
 END_TEST
 
+/* The answer and the reset both before the first pass: what was delivered counts. */
+START_TEST(test_answer_then_reset)
+{
+    struct sockaddr_in addr;
+    const int listener = tcp_listen(&addr);
+    int peer;
+
+    ask(&addr, 20);
+    peer = accept(listener, NULL, NULL);
+    ck_assert_int_eq(send(peer, "\x01\x02\x03\x04", 4, 0), 4);
+    wait_readable(asyncore_fileno(&client.base));
+    reset(peer);
+    assert_done(0);
+    ck_assert_uint_eq(seconds_seen, 0x01020304);
+    close(listener);
+}
+END_TEST
+
 START_TEST(test_timeout)
 {
     struct sockaddr_in addr;
@@ -220,6 +239,7 @@ int main(void)
     tcase_add_test(tcase, test_refused);
     tcase_add_loop_test(tcase, test_closed_early, 0, 4);
     tcase_add_test(tcase, test_reset);
+    tcase_add_test(tcase, test_answer_then_reset);
     tcase_add_test(tcase, test_timeout);
     tcase_add_test(tcase, test_closed_by_its_owner);
     tcase_add_test(tcase, test_refused_at_once);

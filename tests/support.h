@@ -1,6 +1,6 @@
 /*
- * support.h - what the test suites share: sockets on the loopback, a dispatcher that writes down what
- * is called, and the frame of a suite.
+ * support.h - what the test suites share: sockets on the loopback, a dispatcher that writes down
+ * what is called, and the frame of a suite.
  */
 #ifndef SUPPORT_H
 #define SUPPORT_H

@@ -3,6 +3,7 @@ subproject, from C11 and C++17; and what it exports."""
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
 
@@ -50,7 +51,7 @@ def prefix():
 
 def pkg_config(*arguments):
     environment = dict(os.environ, PKG_CONFIG_PATH=os.path.join(prefix(), "lib", "pkgconfig"))
-    return good("pkg-config", *arguments, "asyncore", env=environment).split()
+    return shlex.split(good("pkg-config", *arguments, "asyncore", env=environment))
 
 
 def compile_and_run(*flags, source="program.c", compiler=None, environment=None):

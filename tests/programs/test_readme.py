@@ -31,7 +31,7 @@ def test_time_server():
     port = tap.free_port()
     equal(code.count("8037"), 1)
     lines = [line for line in code.splitlines() if line.strip()]
-    assert len(lines) <= 30, f"{len(lines)} lines"
+    assert len(lines) <= 28, f"{len(lines)} lines"
     with tempfile.TemporaryDirectory() as directory:
         source = os.path.join(directory, "time_server.c")
         program = os.path.join(directory, "time_server")

@@ -1,7 +1,9 @@
 """timed as its operator meets it: options, messages, signals, and clients that behave badly."""
 
+import fcntl
 import os
 import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -145,10 +147,19 @@ def test_reader_of_the_messages_goes_away():
     equal(server.stop(), 0)
 
 
+def test_messages_that_nobody_reads():
+    # A full pipe: what does not fit is dropped, and nobody waits for it.
+    server = Timed("--verbose")
+    fcntl.fcntl(server.pipe, fcntl.F_SETPIPE_SZ, 4096)
+    for _ in range(300):
+        tap.is_the_time(receive(connect(server.port)))
+    equal(server.stop(), 0)
+
+
 def test_closed_standard_streams():
     # A socket must not become standard error: the messages would go to a client.
     port = tap.free_port()
-    command = f"exec {timed()} -v -a 127.0.0.1 -p {port} <&- >&- 2>&-"
+    command = f"exec {shlex.quote(timed())} -v -a 127.0.0.1 -p {port} <&- >&- 2>&-"
     server = Program("/bin/sh", "-c", command)
     tap.is_the_time(receive(tap.connect_when_up(port)))
     equal(server.stop(), 0)
