@@ -64,9 +64,9 @@ struct asynchat_producer {
 ASYNCORE_API struct asynchat_producer *asynchat_simple_producer(const void *data, size_t size,
                                                                 size_t buffer_size);
 
-/* What is left to read of the file fd, in pieces of at most 64 KiB; fd is the producer's from here
- * on, also when NULL is returned because memory ran out. */
-ASYNCORE_API struct asynchat_producer *asynchat_file_producer(int fd);
+/* What is left to read of the file fd, in pieces of at most 64 KiB, and size bytes at most; fd is
+ * the producer's from here on, also when NULL is returned because memory ran out. */
+ASYNCORE_API struct asynchat_producer *asynchat_file_producer(int fd, size_t size);
 
 /* Pieces that a function makes, as the slot more does.  NULL if memory ran out. */
 ASYNCORE_API struct asynchat_producer *

@@ -541,8 +541,8 @@ struct asyncore_timer {
 };
 
 /* Calls target(self) from the loop of map, once, when so many seconds have passed, never before; a
- * timer that is set already is set anew.  From target any timer may be set or cancelled; one that
- * is set there fires in a later pass, whatever its time.  The clock is monotonic: setting the date
+ * timer that is set already is set anew.  From target, as from any handler, any timer may be set
+ * or cancelled; one that is set there fires in a later pass, whatever its time.  The clock is monotonic: setting the date
  * moves nothing.  Returns 0, -EINVAL (NULL, seconds negative or no number), -ENOMEM. */
 ASYNCORE_API int asyncore_call_later(struct asyncore_timer *self, double seconds,
                                      void (*target)(struct asyncore_timer *self),

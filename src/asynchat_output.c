@@ -157,7 +157,7 @@ int asynchat_initiate_send(struct asynchat_async_chat *self)
         rc = next_piece(self);
     if (rc == 0 && self->base.connected && self->fifo != NULL) {
         rc = send_first(self);
-    } else if (rc == 0 && self->base.connected && self->close_when_done) {
+    } else if (rc == 0 && self->base.connected && self->close_when_done && !self->base.closing) {
         self->close_when_done = false;
         rc = asyncore_handle_close(&self->base);
     }

@@ -189,7 +189,8 @@ int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, 
 int64_t asyncore__now(void);
 double asyncore__until(int64_t when, double timeout);         /* the shorter of both, in seconds */
 int64_t asyncore__next_timer(const struct asyncore_map *map); /* 0: none is set */
-void asyncore__timers_run(struct asyncore_map *map);
+/* Fires those that are due, and were set no later than the one with this serial. */
+void asyncore__timers_run(struct asyncore_map *map, uint64_t last);
 void asyncore__timers_free(struct asyncore_map *map);
 
 /* ---- wakeup.c ---- */

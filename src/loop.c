@@ -140,6 +140,7 @@ static int write_or_connect(struct asyncore_dispatcher *obj)
 
 static int pass(struct asyncore_map *map, double timeout)
 {
+    const uint64_t last_timer = map->timer_serial; /* what is set in a pass fires in a later one */
     int rc = ask_all(map);
 
     if (rc == 0)
@@ -153,7 +154,7 @@ static int pass(struct asyncore_map *map, double timeout)
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__EXPT, asyncore_exception);
     if (rc == 0)
-        asyncore__timers_run(map);
+        asyncore__timers_run(map, last_timer);
     return rc;
 }
 

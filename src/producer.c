@@ -64,19 +64,24 @@ struct asynchat_producer *asynchat_simple_producer(const void *data, size_t size
 struct file_producer {
     struct asynchat_producer base;
     int fd;
+    size_t left;
     char data[65536];
 };
 
 static ssize_t file_producer_more(struct asynchat_producer *self, const void **data)
 {
     struct file_producer *producer = (struct file_producer *)self;
+    const size_t room = sizeof producer->data;
     ssize_t n;
 
     do
-        n = read(producer->fd, producer->data, sizeof producer->data);
+        n = read(producer->fd, producer->data, producer->left < room ? producer->left : room);
     while (n < 0 && errno == EINTR);
     *data = producer->data;
-    return n < 0 ? -errno : n;
+    if (n < 0)
+        return -errno;
+    producer->left -= (size_t)n;
+    return n;
 }
 
 static void file_producer_destroy(struct asynchat_producer *self)
@@ -91,7 +96,7 @@ static const struct asynchat_producer_class file_producer_class = {
     .destroy = file_producer_destroy,
 };
 
-struct asynchat_producer *asynchat_file_producer(int fd)
+struct asynchat_producer *asynchat_file_producer(int fd, size_t size)
 {
     struct file_producer *self = malloc(sizeof *self);
 
@@ -101,6 +106,7 @@ struct asynchat_producer *asynchat_file_producer(int fd)
     }
     self->base.cls = &file_producer_class;
     self->fd = fd;
+    self->left = size;
     return &self->base;
 }
 

@@ -133,9 +133,8 @@ int64_t asyncore__next_timer(const struct asyncore_map *map)
     return map->timer_count > 0 ? map->timers[1]->when : 0;
 }
 
-void asyncore__timers_run(struct asyncore_map *map)
+void asyncore__timers_run(struct asyncore_map *map, uint64_t last)
 {
-    const uint64_t last = map->timer_serial; /* what is set meanwhile waits for the next pass */
     int64_t now;
 
     if (map->timer_count == 0)

@@ -592,11 +592,11 @@ START_TEST(test_file_producer)
     ck_assert_int_eq(write(fd, "from a file", 11), 11);
     lseek(fd, 5, SEEK_SET);
     make("\n");
-    ck_assert_int_eq(asynchat_push_with_producer(&c.chat, asynchat_file_producer(fd)), 0);
+    ck_assert_int_eq(asynchat_push_with_producer(&c.chat, asynchat_file_producer(fd, 4)), 0);
     asynchat_close_when_done(&c.chat);
     while (asyncore_map_count(NULL) > 0)
         poll_once(NULL);
-    assert_received("a file");
+    assert_received("a fi");
     ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
     close(peer);
 }

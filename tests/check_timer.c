@@ -144,6 +144,29 @@ START_TEST(test_set_in_target_fires_in_the_next_pass)
 }
 END_TEST
 
+static struct named_timer from_handler = {.name = "h"};
+
+static int set_timer(struct probe *self)
+{
+    recv_some(self);
+    return asyncore_call_later(&from_handler.timer, 0, fire, NULL);
+}
+
+START_TEST(test_set_in_a_handler_fires_in_the_next_pass)
+{
+    static struct probe p;
+    const int peer = probe_channel(&p, "P", NULL);
+
+    p.on_read = set_timer;
+    send_all(peer, "x");
+    poll_once(NULL);
+    assert_trace("P.handle_read P.recv=1 ");
+    ck_assert_int_eq(asyncore_poll(-1, NULL), 0); /* which does not wait */
+    assert_trace("h ");
+    close(peer);
+}
+END_TEST
+
 static void close_probe(struct asyncore_timer *timer)
 {
     fire(timer);
@@ -219,6 +242,7 @@ int main(void)
     tcase_add_test(tcase, test_set_anew);
     tcase_add_test(tcase, test_cancel_another_that_is_due);
     tcase_add_test(tcase, test_set_in_target_fires_in_the_next_pass);
+    tcase_add_test(tcase, test_set_in_a_handler_fires_in_the_next_pass);
     tcase_add_test(tcase, test_timer_cuts_the_wait);
     tcase_add_test(tcase, test_bad_arguments);
     tcase_add_test(tcase, test_many_in_any_order);

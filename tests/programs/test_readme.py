@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 import tempfile
 
 import tap
@@ -70,6 +71,13 @@ def test_names():
     for name in set(re.findall(r"\basync(?:ore|hat)_\w+", README)):
         if not re.search(rf"\b{name}\b", header):
             assert os.path.exists(os.path.join(SOURCE, "examples", name + ".c")), name
+
+
+def test_differences_are_those_of_the_scenarios():
+    program = os.path.join(SOURCE, "tests", "scenarios", "differences.py")
+    _, out, _ = tap.run(sys.executable, program)
+    with open(os.path.join(SOURCE, "docs", "differences.md"), encoding="utf-8") as file:
+        equal(file.read(), out)
 
 
 def test_manual_pages_know_all_options():
