@@ -254,6 +254,9 @@ static int step(struct asynchat_async_chat *self, bool *more)
         size = is_found ? number : self->in_length;
         self->terminator_size -= size;
     }
+    if ((is_string || number > 0) && self->max_incoming > 0 &&
+        self->unterminated + size > self->max_incoming)
+        return -EMSGSIZE;
     rc = collect(self, size);
     *more = is_found || (!is_string && self->in_length > 0);
     if (is_over(self, generation, rc))
@@ -272,9 +275,6 @@ static int process(struct asynchat_async_chat *self)
         if (is_over(self, generation, rc))
             return rc;
     }
-    if (self->max_incoming > 0 && self->terminator_size > 0 &&
-        self->unterminated + self->in_length > self->max_incoming)
-        return -EMSGSIZE;
     return 0;
 }
 
