@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,6 +277,8 @@ static int session_init(int fd, const struct sockaddr *addr, socklen_t addrlen)
         free(self);
         return rc;
     }
+    /* The head and the file are two pieces: the second would wait until the first is acknowledged. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     self->keep_alive = true;
     asynchat_set_high_water(&self->chat, 65536);
     asyncore_call_later(&self->idle, PATIENCE, session_expired, NULL);

@@ -188,6 +188,8 @@ class Session(asynchat.async_chat):
         self.heard = time.monotonic()
         self.keep_alive, self.head_only, self.answers, self.unterminated = True, False, 0, 0
         asynchat.async_chat.__init__(self, sock)
+        # The head and the file are two pieces: the second would wait until the first is acknowledged.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.finish()
 
 
