@@ -492,9 +492,10 @@ def tests():
     for name, function in list(globals().items()):
         if name.startswith("test_"):
             yield name[5:], function, ()
-    for name in (*SERVERS, CLIENT):
+    for name in (os.path.basename(path)[:-2] for path in sorted(glob.glob(SOURCE + "/*.c"))):
         for compiler in ("cc", "gcc", "clang"):
             yield f"{name}.c compiles with {compiler}", check_compiles, (name, compiler)
+    for name in (*SERVERS, CLIENT):
         yield f"{name} same_order", check_same_order, (name,)
 
 
