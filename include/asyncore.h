@@ -305,10 +305,11 @@ ASYNCORE_API ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffe
  * handle_close returned, if negative; or another error of send(). */
 ASYNCORE_API ssize_t asyncore_send(struct asyncore_dispatcher *self, const void *data, size_t size);
 
-/* The last asyncore_send() of a stream: once all of data is taken, the writing side is shut
- * down, and where the system can (Linux) data and end travel in one segment.  Returns as
- * asyncore_send(); for less than size call it again with the rest from handle_write.  Python has
- * no such method; it stands for send() and socket.shutdown(SHUT_WR). */
+/* The last asyncore_send() of a stream: once all of data is taken, the writing side is shut down,
+ * and where the system can (Linux) data and end travel in one segment.  Returns as asyncore_send();
+ * for less than size call it again with the rest from handle_write; -EOPNOTSUPP for a
+ * dispatcher_with_send, which has asyncore_close_when_done().  Python has no such method; it stands
+ * for send() and socket.shutdown(SHUT_WR). */
 ASYNCORE_API ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data,
                                         size_t size);
 

@@ -67,7 +67,7 @@ int asyncore_set_file(struct asyncore_dispatcher *self, int fd)
 
     if (rc == -EINVAL || fd < 0)
         return -EINVAL;
-    fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); /* not the number of a closed stream */
     if (fd < 0)
         return -errno;
     was_blocking = (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;

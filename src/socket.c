@@ -231,6 +231,9 @@ ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, s
 
     if (rc < 0)
         return rc;
+    /* What it says that it has taken may still be in its buffer. */
+    if (ASYNCORE__CLASS_WITH(self, send) == &asyncore_dispatcher_with_send_class)
+        return -EOPNOTSUPP;
     map = self->map;
     generation = self->generation;
     asyncore__enter(map);

@@ -141,6 +141,16 @@ START_TEST(test_close_when_done_with_nothing_to_send)
 }
 END_TEST
 
+/* It would cut off what is still in the buffer. */
+START_TEST(test_no_send_last)
+{
+    make();
+    ck_assert_int_eq(asyncore_send_last(&s.base, "x", 1), -EOPNOTSUPP);
+    ck_assert_uint_eq(asyncore_out_buffer(&s), 0);
+    close(peer);
+}
+END_TEST
+
 START_TEST(test_writable_until_connected)
 {
     struct sockaddr_in addr;
@@ -168,6 +178,7 @@ int main(void)
     tcase_add_test(tcase, test_peer_is_gone);
     tcase_add_test(tcase, test_close_when_done);
     tcase_add_test(tcase, test_close_when_done_with_nothing_to_send);
+    tcase_add_test(tcase, test_no_send_last);
     tcase_add_test(tcase, test_writable_until_connected);
     return run_suite(suite);
 }

@@ -449,7 +449,7 @@ def check_compiles(name, compiler):
         done = subprocess.run([os.path.join(directory, name), "no", "good"], env=environment,
                               timeout=tap.PATIENCE, capture_output=True, text=True, check=False)
         equal((done.returncode, done.stdout), (2, ""))
-        matches(done.stderr, rf"usage: {name} [^\n]*\n")
+        matches(done.stderr, rf"usage: {name}[^\n]*\n")
 
 
 def check_same_order(name):
