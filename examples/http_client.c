@@ -5,6 +5,7 @@
  *     ./http_client HOST PORT PATH
  */
 #include <asyncore.h>
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,13 +19,11 @@ struct http_client {
 static int http_client_handle_connect(struct asyncore_dispatcher *self)
 {
     const struct http_client *client = (struct http_client *)self;
-    const char *const request[] = {"GET ", client->path, " HTTP/1.0\r\nHost: ", client->host,
-                                   "\r\n\r\n"};
-    ssize_t rc = 0;
+    char request[4096];
+    const int n = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n",
+                           client->path, client->host);
 
-    for (size_t i = 0; rc >= 0 && i < sizeof request / sizeof request[0]; i++)
-        rc = asyncore_send(self, request[i], strlen(request[i]));
-    return (int)rc;
+    return n < (int)sizeof request ? (int)asyncore_send(self, request, (size_t)n) : -EMSGSIZE;
 }
 
 static int http_client_handle_read(struct asyncore_dispatcher *self)
@@ -71,16 +70,12 @@ int main(int argc, char **argv)
         return 1;
     }
     asyncore_dispatcher_with_send_init(&client.base, &http_client_class, -1, NULL, 0, NULL);
-    rc = asyncore_create_socket(&client.base.base, info->ai_family, SOCK_STREAM);
-    if (rc == 0)
-        rc = asyncore_connect(&client.base.base, info->ai_addr, info->ai_addrlen);
-    if (rc == 0)
-        rc = asyncore_loop(30, NULL, -1);
-    if (rc == 0)
+    if ((rc = asyncore_create_socket(&client.base.base, info->ai_family, SOCK_STREAM)) == 0 &&
+        (rc = asyncore_connect(&client.base.base, info->ai_addr, info->ai_addrlen)) == 0 &&
+        (rc = asyncore_loop(30, NULL, -1)) == 0)
         rc = client.error;
     if (rc < 0)
         fprintf(stderr, "http_client: %s:%s: %s\n", argv[1], argv[2], strerror(-rc));
     freeaddrinfo(info);
-    asyncore_map_free(NULL);
     return rc < 0 || fflush(stdout) != 0;
 }

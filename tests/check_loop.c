@@ -135,6 +135,49 @@ START_TEST(test_newcomer_of_a_predicate_waits_too)
 }
 END_TEST
 
+static struct asyncore_dispatcher known;
+
+static int known_handle_read(struct asyncore_dispatcher *self)
+{
+    char byte;
+
+    add_to_trace("K.handle_read ");
+    return (int)asyncore_recv(self, &byte, 1);
+}
+
+static const struct asyncore_class known_class = {.writable = asyncore_never,
+                                                  .handle_read = known_handle_read};
+
+static bool add_known_in_predicate(struct probe *self)
+{
+    int ends[2];
+
+    if (self->fd >= 0)
+        return true;
+    tcp_pair(ends);
+    self->fd = ends[1];
+    ck_assert_int_eq(asyncore_init(&known, &known_class, ends[0], NULL), 0);
+    send_all(ends[1], "x");
+    wait_readable(ends[0]);
+    return true;
+}
+
+/* Nobody asks it, and still it is watched from the next pass on only. */
+START_TEST(test_newcomer_with_known_predicates_waits_too)
+{
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+
+    a.on_readable = add_known_in_predicate;
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    assert_trace("");
+    poll_once(NULL);
+    assert_trace("K.handle_read ");
+    close(peer);
+    close(a.fd);
+}
+END_TEST
+
 /* ---- time-outs ---- */
 
 START_TEST(test_waits_no_shorter_than_asked)
@@ -694,6 +737,7 @@ int main(void)
     tcase_add_test(tcase, test_order);
     tcase_add_test(tcase, test_newcomer_waits_for_the_next_pass);
     tcase_add_test(tcase, test_newcomer_of_a_predicate_waits_too);
+    tcase_add_test(tcase, test_newcomer_with_known_predicates_waits_too);
     tcase_add_test(tcase, test_waits_no_shorter_than_asked);
     tcase_add_test(tcase, test_odd_timeouts);
     tcase_add_test(tcase, test_signal_ends_the_pass);
