@@ -484,6 +484,28 @@ ASYNCORE_API struct asyncore_map *asyncore_map_new(void);
  * memory given back, and it can be used again.  Returns 0, or -EBUSY from inside a handler. */
 ASYNCORE_API int asyncore_map_free(struct asyncore_map *map);
 
+/* Which poller waits for the dispatchers of map: "select", "poll", "epoll", "kqueue", one of those
+ * that asyncore_poller_name() lists.  What is called, and in which order, is the same with all of
+ * them; what differs is the cost.  A pass costs select and poll something for everyone who is
+ * watched, epoll and kqueue for those that are ready.  They also do not say when a
+ * descriptor is closed behind the library's back: it is found when a pass finds nothing else, or
+ * within ten seconds.  Waits are rounded up to microseconds with select, to milliseconds with poll
+ * and epoll.  Without this call a map's first dispatcher opens what the environment variable
+ * ASYNCORE_POLLER names, or select.
+ *   name  NULL: the environment's, or select.
+ * May be called at any time, but not from a handler.  Returns 0; -EINVAL, after a message to the
+ * log that lists the pollers there are (so does every function that would open the one that
+ * ASYNCORE_POLLER misnames); -EBUSY (from inside a handler); -EMFILE, -ENFILE, -ENOMEM; or -EMFILE
+ * where select cannot watch a descriptor of the map.  After an error the old one stays. */
+ASYNCORE_API int asyncore_map_set_poller(struct asyncore_map *map, const char *name);
+
+/* The name of the poller of map; NULL if none was needed yet. */
+ASYNCORE_API const char *asyncore_map_get_poller(const struct asyncore_map *map);
+
+/* The name of the n-th poller that this library has, from 0, which is the default; NULL if there
+ * are no more. */
+ASYNCORE_API const char *asyncore_poller_name(size_t n);
+
 /* len(map). */
 ASYNCORE_API size_t asyncore_map_count(const struct asyncore_map *map);
 
@@ -512,8 +534,7 @@ ASYNCORE_API int asyncore_poll(double timeout, struct asyncore_map *map);
 /* asyncore.loop(timeout, map=map, count=count).  Passes until the map is empty and no timer is set.
  *   timeout  seconds that one pass waits at most, below 0 for ever; Python's default is 30.
  *   count    passes to make at most; below 0 is Python's None, no limit.
- * Returns 0, asyncore_ExitNow, or a negative errno as asyncore_poll() does; -EMFILE, -ENFILE if the
- * descriptor that asyncore_stop() needs cannot be had. */
+ * Returns 0, asyncore_ExitNow, or a negative errno as asyncore_poll() does. */
 ASYNCORE_API int asyncore_loop(double timeout, struct asyncore_map *map, int count);
 
 /* Makes the asyncore_loop() that runs on this map return 0 after its current pass, and cuts that

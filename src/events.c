@@ -118,6 +118,17 @@ static int except(struct asyncore_dispatcher *self, int error)
     return error < 0 ? error : 0;
 }
 
+int asyncore__serve_error(struct asyncore_dispatcher *self, int error)
+{
+    struct asyncore_map *map = self->map;
+    int rc;
+
+    asyncore__enter(map);
+    rc = except(self, error);
+    asyncore__leave(map);
+    return rc;
+}
+
 int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *))
 {
     struct asyncore_map *map;

@@ -23,13 +23,16 @@ enum {
     ASYNCORE__WRITE = 2,
     ASYNCORE__EXPT = 4,
     ASYNCORE__CONNECT = 8, /* asked for: writing, but for the outcome of a connect alone */
-    ASYNCORE__DEAD = 16    /* found: the descriptor is not open */
+    ASYNCORE__DEAD = 16,   /* found: the descriptor is not open */
+    ASYNCORE__FAILED = 32  /* found: the poller does not take it */
 };
 
 /* The event, and "except: obj.handle_error()"; as asyncore_read() does. */
 int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *));
 int asyncore__serve_dead(struct asyncore_dispatcher *self);
 int asyncore__serve_connect(struct asyncore_dispatcher *self);
+/* "except: obj.handle_error()", where no event is served. */
+int asyncore__serve_error(struct asyncore_dispatcher *self, int error);
 /* Does this result of a handler "raise", other than ExitNow? */
 bool asyncore__is_error(int rc);
 
@@ -123,6 +126,7 @@ struct asyncore_channel {
     uint64_t generation;                    /* also the order of insertion */
     int fd;
     unsigned interest; /* what the poller watches it for */
+    uint32_t place;    /* the poller's own; 0 when it is not watched */
     bool asks;         /* a predicate is a function of the class's own: ask it each pass */
     bool listed;       /* is in map->asked or map->changed */
     struct asyncore_channel *prev, *next;
@@ -133,6 +137,7 @@ struct asyncore__ready {
     struct asyncore_channel *channel;
     uint64_t generation;
     unsigned events;
+    int error; /* with ASYNCORE__FAILED: a negative errno */
 };
 
 struct asyncore__poller;
@@ -145,10 +150,18 @@ struct asyncore_map {
     struct asyncore_channel *unused;
     uint64_t generation;
 
-    const struct asyncore__poller *poller;
+    const struct asyncore__poller *poller; /* NULL: none was needed yet */
     void *poller_state;
-    struct asyncore__ready *ready; /* what the poller found; has room for all channels */
+    unsigned forks; /* as many as there had been when it was opened */
+    bool forked;    /* it is being closed in a child */
+    bool stale;     /* it may watch what is no channel any more: another one must be opened */
+    struct asyncore_channel **always_ready; /* those who are ready without being watched */
+    size_t always_ready_count, always_ready_size;
+    struct asyncore__ready *ready; /* what the pass found; has room for all channels, twice */
     size_t ready_count, ready_size;
+    unsigned found; /* all their events */
+    int64_t dead_sought_at;
+    bool dead_sought; /* and nobody has been called since */
 
     bool polling;
     unsigned frames;                    /* asyncore__enter()s not left */
@@ -171,7 +184,7 @@ struct asyncore_map {
 
 struct asyncore_map *asyncore__map(const struct asyncore_map *map); /* NULL: the default one */
 struct asyncore_channel *asyncore__find(struct asyncore_map *map, int fd);
-int asyncore__poller_open(struct asyncore_map *map);
+size_t asyncore__channel_limit(const struct asyncore_map *map); /* with one more added */
 int asyncore__reserve(struct asyncore_map *map, int fd);
 /* Whoever is in the map with this number has lost it: handle_close is called, which may do
  * anything. Returns 0 or asyncore_ExitNow. */
@@ -180,7 +193,29 @@ int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *
 void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel);
 void asyncore__changed(struct asyncore_dispatcher *dispatcher);
 void asyncore__unlist(struct asyncore_map *map, struct asyncore_channel *channel);
+
+/* ---- poller.c ---- */
+
+int asyncore__poller_open(struct asyncore_map *map);
+/* Opens another if the one there is cannot go on; at the beginning of a pass. */
+int asyncore__poller_renew(struct asyncore_map *map);
+void asyncore__poller_close(struct asyncore_map *map);
+/* Is this a child of the process that opened the poller? */
+bool asyncore__forked(const struct asyncore_map *map);
+/* Tells the poller, if that is new to it.  Returns what watch returns. */
 int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest);
+
+/* ---- ready.c ---- */
+
+int asyncore__ready_reserve(struct asyncore_map *map);
+void asyncore__ready_sort(struct asyncore_map *map);
+
+/* ---- dead.c ---- */
+
+/* Reports those whose descriptors are not open; returns how many. */
+size_t asyncore__find_dead(struct asyncore_map *map);
+/* The poller's wait, and a look for the dead if the poller does not find them. */
+int asyncore__wait(struct asyncore_map *map, double timeout);
 
 /* ---- timer.c: times in nanoseconds on a clock that never jumps ---- */
 

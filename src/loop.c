@@ -12,18 +12,19 @@
  * asking: what does each dispatcher wait for?
  */
 
-static int ask(struct asyncore_map *map, struct asyncore_channel *channel)
+static void ask(struct asyncore_map *map, struct asyncore_channel *channel)
 {
     struct asyncore_dispatcher *dispatcher = channel->dispatcher;
     const uint64_t generation = channel->generation;
     unsigned interest = 0;
     bool is_r, is_w = false;
+    int rc;
 
     is_r = asyncore_readable(dispatcher);
     if (channel->generation == generation)
         is_w = asyncore_writable(dispatcher);
     if (channel->generation != generation)
-        return 0; /* it has closed itself */
+        return; /* it has closed itself */
     if (is_r)
         interest |= ASYNCORE__READ;
     /* accepting sockets should not be writable */
@@ -36,79 +37,66 @@ static int ask(struct asyncore_map *map, struct asyncore_channel *channel)
         interest = ASYNCORE__CONNECT;
     if (dispatcher->accepting && map->accept_resume_at != 0)
         interest = 0;
-    return asyncore__watch(map, channel, interest);
+    rc = asyncore__watch(map, channel, interest);
+    if (rc < 0) {
+        asyncore__found(map, channel, rc == -EBADF ? ASYNCORE__DEAD : ASYNCORE__FAILED);
+        map->ready[map->ready_count - 1].error = rc;
+    }
 }
 
-static int ask_all(struct asyncore_map *map)
+static void ask_all(struct asyncore_map *map)
 {
     const uint64_t last = map->generation; /* who is added meanwhile is asked in the next pass */
     struct asyncore_channel *channel, *next;
-    int rc = 0;
 
     if (map->accept_resume_at != 0 && asyncore__now() >= map->accept_resume_at)
         asyncore__accept_resume(map);
     /* A predicate may close anybody: map->asking then moves on by itself. */
-    for (channel = map->asked; rc == 0 && channel != NULL && channel->generation <= last;
+    for (channel = map->asked; channel != NULL && channel->generation <= last;
          channel = map->asking) {
         map->asking = channel->next;
-        rc = ask(map, channel);
+        ask(map, channel);
     }
     map->asking = NULL;
     /* Now those whose answers are known: what the others' predicates did may have changed them. */
     DL_FOREACH_SAFE (map->changed, channel, next) {
-        if (rc < 0 || channel->generation > last)
+        if (channel->generation > last)
             continue;
         asyncore__unlist(map, channel);
-        rc = ask(map, channel);
-        if (rc < 0)
-            asyncore__changed(channel->dispatcher);
+        ask(map, channel);
     }
-    return rc;
 }
 
 /* ==================================================
  * waiting
  */
 
-static int in_order_of_insertion(const void *left, const void *right)
-{
-    const uint64_t a = ((const struct asyncore__ready *)left)->generation;
-    const uint64_t b = ((const struct asyncore__ready *)right)->generation;
-
-    return (a > b) - (a < b);
-}
-
-static void sort_ready(struct asyncore_map *map)
-{
-    for (size_t i = 1; i < map->ready_count; i++) {
-        if (map->ready[i - 1].generation > map->ready[i].generation) {
-            qsort(map->ready, map->ready_count, sizeof map->ready[0], in_order_of_insertion);
-            return;
-        }
-    }
-}
-
 static bool nothing_to_wait_for(const struct asyncore_map *map)
 {
     return map->channels == NULL && map->timer_count == 0;
 }
 
+#define UNWAKEABLE 0.1 /* seconds */
+
 static int wait_for_events(struct asyncore_map *map, double timeout)
 {
-    int rc;
+    int rc = asyncore__poller_open(map); /* there may be timers alone */
 
-    map->ready_count = 0;
     if (nothing_to_wait_for(map)) /* a predicate closed the last one */
         return 0;
     if (map->timer_count > 0)
         timeout = asyncore__until(asyncore__next_timer(map), timeout);
     if (map->accept_resume_at != 0)
         timeout = asyncore__until(map->accept_resume_at, timeout);
-    rc = asyncore__poller_open(map); /* there may be timers alone */
+    if (map->ready_count > 0)
+        timeout = 0;
+    /* Without a descriptor for it nobody can wake the loop, which then looks by itself. */
+    if (rc == 0 && timeout != 0 && asyncore__wakeup_open(map) < 0)
+        timeout = timeout < 0 || timeout > UNWAKEABLE ? UNWAKEABLE : timeout;
     if (rc == 0)
-        rc = map->poller->wait(map, timeout);
-    sort_ready(map);
-    return rc;
+        rc = asyncore__wait(map, timeout);
+    asyncore__ready_sort(map);
+    return rc == -EINTR ? 0 : rc;
 }
 
 /* ==================================================
@@ -117,16 +105,44 @@ static int wait_for_events(struct asyncore_map *map, double timeout)
 
 /* The event goes to whom it was found for: not to one that has been closed since, nor to another
  * that has its descriptor or its place now. */
+static struct asyncore_dispatcher *addressee(const struct asyncore__ready *ready)
+{
+    return ready->channel->generation == ready->generation ? ready->channel->dispatcher : NULL;
+}
+
 static int dispatch(struct asyncore_map *map, unsigned event,
                     int (*call)(struct asyncore_dispatcher *obj))
 {
     int rc = 0;
 
+    if ((map->found & event) == 0)
+        return 0;
     for (size_t i = 0; rc == 0 && i < map->ready_count; i++) {
         const struct asyncore__ready *ready = &map->ready[i];
+        struct asyncore_dispatcher *obj = addressee(ready);
 
-        if ((ready->events & event) != 0 && ready->channel->generation == ready->generation)
-            rc = call(ready->channel->dispatcher);
+        if ((ready->events & event) != 0 && obj != NULL)
+            rc = call(obj);
+    }
+    return rc;
+}
+
+/* Those who cannot be waited for. */
+static int dispatch_failures(struct asyncore_map *map)
+{
+    int rc = 0;
+
+    if ((map->found & (ASYNCORE__DEAD | ASYNCORE__FAILED)) == 0)
+        return 0;
+    for (size_t i = 0; rc == 0 && i < map->ready_count; i++) {
+        const struct asyncore__ready *ready = &map->ready[i];
+        struct asyncore_dispatcher *obj = addressee(ready);
+
+        if (obj == NULL || (ready->events & (ASYNCORE__DEAD | ASYNCORE__FAILED)) == 0)
+            continue;
+        asyncore__changed(obj); /* should it live, it is asked again */
+        rc = (ready->events & ASYNCORE__DEAD) != 0 ? asyncore__serve_dead(obj)
+                                                   : asyncore__serve_error(obj, ready->error);
     }
     return rc;
 }
@@ -141,12 +157,18 @@ static int write_or_connect(struct asyncore_dispatcher *obj)
 static int pass(struct asyncore_map *map, double timeout)
 {
     const uint64_t last_timer = map->timer_serial; /* what is set in a pass fires in a later one */
-    int rc = ask_all(map);
+    int rc = asyncore__poller_renew(map);
 
-    if (rc == 0)
+    map->ready_count = 0;
+    map->found = 0;
+    if (rc == 0) {
+        ask_all(map);
         rc = wait_for_events(map, timeout);
+    }
+    if (map->ready_count > 0 || map->asked != NULL)
+        map->dead_sought = false;
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__DEAD, asyncore__serve_dead);
+        rc = dispatch_failures(map);
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__READ, asyncore_read);
     if (rc == 0)
@@ -158,15 +180,10 @@ static int pass(struct asyncore_map *map, double timeout)
     return rc;
 }
 
-int asyncore_poll(double timeout, struct asyncore_map *map)
+static int poll_once(struct asyncore_map *map, double timeout)
 {
     int rc;
 
-    map = asyncore__map(map);
-    if (!(timeout >= 0 || timeout < 0)) /* not a number */
-        return -EINVAL;
-    if (map->polling)
-        return -EBUSY;
     if (nothing_to_wait_for(map))
         return 0;
     map->polling = true;
@@ -177,20 +194,36 @@ int asyncore_poll(double timeout, struct asyncore_map *map)
     return rc;
 }
 
-int asyncore_loop(double timeout, struct asyncore_map *map, int count)
+/* Either way in.  What the program did since the last time nobody knows. */
+static int begin(struct asyncore_map *map, double timeout)
 {
-    int rc = 0;
-
-    map = asyncore__map(map);
+    if (!(timeout >= 0 || timeout < 0)) /* not a number */
+        return -EINVAL;
     if (map->polling)
         return -EBUSY;
-    while (!nothing_to_wait_for(map) && count != 0) {
-        rc = asyncore__wakeup_open(map); /* from here on nobody's stop is missed */
-        if (rc < 0 || atomic_load(&map->stop))
-            break;
-        rc = asyncore_poll(timeout, map);
-        if (rc < 0)
-            break;
+    map->dead_sought = false;
+    return 0;
+}
+
+int asyncore_poll(double timeout, struct asyncore_map *map)
+{
+    int rc;
+
+    map = asyncore__map(map);
+    rc = begin(map, timeout);
+    return rc == 0 ? poll_once(map, timeout) : rc;
+}
+
+int asyncore_loop(double timeout, struct asyncore_map *map, int count)
+{
+    int rc;
+
+    map = asyncore__map(map);
+    rc = begin(map, timeout);
+    if (rc < 0)
+        return rc;
+    while (rc == 0 && !nothing_to_wait_for(map) && count != 0 && !atomic_load(&map->stop)) {
+        rc = poll_once(map, timeout);
         if (count > 0)
             count--;
     }

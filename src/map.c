@@ -67,50 +67,25 @@ void asyncore__changed(struct asyncore_dispatcher *dispatcher)
         list(dispatcher->map, dispatcher->channel);
 }
 
-int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest)
-{
-    int rc = 0;
-
-    if (interest != channel->interest)
-        rc = map->poller->watch(map, channel, interest);
-    if (rc == 0)
-        channel->interest = interest;
-    return rc;
-}
-
 /* ==================================================
  * channels
  */
 
-int asyncore__poller_open(struct asyncore_map *map)
+size_t asyncore__channel_limit(const struct asyncore_map *map)
 {
-    int rc;
-
-    if (map->poller != NULL)
-        return 0;
-    rc = asyncore__select_poller.open(map);
-    if (rc == 0)
-        map->poller = &asyncore__select_poller;
-    return rc;
+    return HASH_COUNT(map->channels) + 2; /* one more, and the wake-up */
 }
 
 /* Makes all the room that the channel will ever need, so that nothing fails later. */
 int asyncore__reserve(struct asyncore_map *map, int fd)
 {
-    const size_t need = HASH_COUNT(map->channels) + 2; /* this one, and the wake-up */
-    struct asyncore__ready *ready;
     int rc = asyncore__poller_open(map);
 
     if (rc == 0)
         rc = map->poller->reserve(map, fd);
-    if (rc < 0 || need <= map->ready_size)
-        return rc;
-    ready = realloc(map->ready, 2 * need * sizeof *ready);
-    if (ready == NULL)
-        return -ENOMEM;
-    map->ready = ready;
-    map->ready_size = 2 * need;
-    return 0;
+    if (rc == 0)
+        rc = asyncore__ready_reserve(map);
+    return rc;
 }
 
 /* Its descriptor was closed behind the library's back, and the number is another's now. */
@@ -149,7 +124,8 @@ int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *
 
     if (rc < 0)
         return rc;
-    channel = map->unused;
+    /* A place that a stale set may still name is not used again. */
+    channel = map->stale ? NULL : map->unused;
     if (channel != NULL)
         LL_DELETE(map->unused, channel);
     else if ((channel = calloc(1, sizeof *channel)) == NULL)
@@ -162,7 +138,7 @@ int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *
     }
     channel->dispatcher = dispatcher;
     channel->generation = ++map->generation;
-    channel->interest = 0;
+    channel->interest = channel->place = 0;
     channel->asks = !is_known(ASYNCORE__CLASS_WITH(dispatcher, readable)->readable) ||
                     !is_known(ASYNCORE__CLASS_WITH(dispatcher, writable)->writable);
     dispatcher->channel = channel;
@@ -237,8 +213,7 @@ int asyncore_map_free(struct asyncore_map *map)
     LL_FOREACH_SAFE (map->unused, channel, next) {
         free(channel);
     }
-    if (map->poller != NULL)
-        map->poller->close(map);
+    asyncore__poller_close(map);
     free(map->ready);
     if (map != &socket_map) {
         free(map);

@@ -8,7 +8,6 @@
 #include "poller.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/select.h>
 #include <sys/time.h>
@@ -151,32 +150,6 @@ static void find(struct asyncore_map *map, size_t words)
     }
 }
 
-static bool is_dead(int fd)
-{
-    return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
-}
-
-/* One descriptor that is not open fails the whole call: find out which, and leave it out.  How many
- * were found. */
-static size_t find_dead(struct asyncore_map *map)
-{
-    size_t count = 0;
-
-    if (map->wakeup_channel.dispatcher != NULL && is_dead(map->wakeup_channel.fd)) {
-        asyncore__wakeup_forget(map);
-        count++;
-    }
-    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next) {
-        if (c->interest != 0 && is_dead(c->fd)) {
-            asyncore__found(map, c, ASYNCORE__DEAD);
-            asyncore__watch(map, c, 0);
-            asyncore__changed(c->dispatcher);
-            count++;
-        }
-    }
-    return count;
-}
-
 static int select_wait(struct asyncore_map *map, double timeout)
 {
     struct select_state *state = map->poller_state;
@@ -193,10 +166,14 @@ static int select_wait(struct asyncore_map *map, double timeout)
                    timeval(timeout, &tv));
         if (n > 0)
             find(map, words);
-        if (n >= 0 || errno == EINTR) /* after an error the sets say nothing */
+        if (n >= 0)
             return 0;
-        if (errno != EBADF || find_dead(map) == 0)
+        /* After an error the sets say nothing.  One descriptor that is not open fails the whole
+         * call: find out which, and leave it out. */
+        if (errno != EBADF)
             return -errno;
+        if (asyncore__find_dead(map) == 0)
+            return -EBADF;
         timeout = 0;
     }
 }

@@ -1,7 +1,7 @@
 /*
  * wakeup.c - how a thread or a signal handler gets at a loop that waits: medusa's trigger, a
- * dispatcher on the reading end of a pipe.  It is watched beside the map and not in it, so that a
- * loop ends when its own dispatchers have.
+ * dispatcher on an eventfd or on the reading end of a pipe.  It is watched beside the map and not in
+ * it, so that a loop ends when its own dispatchers have.
  */
 #ifdef __linux__
 #define _GNU_SOURCE /* pipe2 */
@@ -12,9 +12,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+#ifdef ASYNCORE__HAVE_EVENTFD
+#include <sys/eventfd.h>
+#endif
 
-#ifdef __APPLE__
-static int open_pipe(int ends[2])
+/* ends[0] is to be read, ends[1] to be written; they may be the same. */
+#if defined(ASYNCORE__HAVE_EVENTFD)
+static int open_ends(int ends[2])
+{
+    ends[0] = ends[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return ends[0] < 0 ? -errno : 0;
+}
+#elif defined(__APPLE__)
+static int open_ends(int ends[2])
 {
     if (pipe(ends) < 0)
         return -errno;
@@ -25,18 +35,32 @@ static int open_pipe(int ends[2])
     return 0;
 }
 #else
-static int open_pipe(int ends[2])
+static int open_ends(int ends[2])
 {
     return pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0 ? -errno : 0;
 }
 #endif
 
+static void close_ends(const int ends[2])
+{
+    close(ends[0]);
+    if (ends[1] != ends[0])
+        close(ends[1]);
+}
+
+static bool ring(int fd)
+{
+    const uint64_t once = 1; /* what an eventfd is written; to a pipe it is eight bytes */
+
+    return write(fd, &once, sizeof once) >= 0;
+}
+
 static int wakeup_handle_read(struct asyncore_dispatcher *self)
 {
     char bytes[16];
 
-    /* First read, then let others write again: the other way round a byte written in between
-     * would be read, and none be written any more. */
+    /* First read, then let others write again: the other way round what is written in between
+     * would be read, and nothing be written any more. */
     while (read(self->fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes)
         ;
     atomic_exchange(&self->map->woken, false);
@@ -50,24 +74,30 @@ static const struct asyncore_class wakeup_class = {
     .handle_read = wakeup_handle_read,
 };
 
+/* Watched it may be no longer, if the poller is another. */
+static int watch(struct asyncore_map *map, int fd)
+{
+    int rc = asyncore__reserve(map, fd);
+
+    map->wakeup_channel.fd = fd;
+    if (rc == 0)
+        rc = asyncore__watch(map, &map->wakeup_channel, ASYNCORE__READ);
+    return rc;
+}
+
 int asyncore__wakeup_open(struct asyncore_map *map)
 {
     struct asyncore_channel *channel = &map->wakeup_channel;
     int ends[2], rc;
 
     if (channel->dispatcher != NULL)
-        return 0;
-    rc = open_pipe(ends);
+        return channel->interest != 0 ? 0 : watch(map, channel->fd);
+    rc = open_ends(ends);
     if (rc < 0)
         return rc;
-    rc = asyncore__reserve(map, ends[0]);
-    if (rc == 0) {
-        channel->fd = ends[0];
-        rc = asyncore__watch(map, channel, ASYNCORE__READ);
-    }
+    rc = watch(map, ends[0]);
     if (rc < 0) {
-        close(ends[0]);
-        close(ends[1]);
+        close_ends(ends);
         return rc;
     }
     asyncore_init(&map->wakeup, &wakeup_class, -1, map);
@@ -75,18 +105,20 @@ int asyncore__wakeup_open(struct asyncore_map *map)
     map->wakeup.connected = true;
     channel->dispatcher = &map->wakeup;
     channel->generation = ++map->generation;
-    atomic_store(&map->woken, false);
     atomic_store(&map->wakeup_fd, ends[1]);
+    if (atomic_load(&map->woken)) /* there was nothing to ring yet */
+        ring(ends[1]);
     return 0;
 }
 
 void asyncore__wakeup_close(struct asyncore_map *map)
 {
+    const int ends[2] = {map->wakeup.fd, atomic_load(&map->wakeup_fd)};
+
     if (map->wakeup_channel.dispatcher == NULL)
         return;
-    close(map->wakeup.fd);
-    close(atomic_load(&map->wakeup_fd));
     asyncore__wakeup_forget(map);
+    close_ends(ends);
 }
 
 void asyncore__wakeup_forget(struct asyncore_map *map)
@@ -100,13 +132,14 @@ void asyncore__wakeup_forget(struct asyncore_map *map)
 void asyncore_wakeup(struct asyncore_map *map)
 {
     const int saved_errno = errno; /* of whatever a signal handler interrupts */
-    int fd;
 
     map = asyncore__map(map);
-    fd = atomic_load(&map->wakeup_fd);
-    /* One byte wakes; if the pipe should be full, it has those it needs. */
-    if (fd >= 0 && !atomic_exchange(&map->woken, true) && write(fd, "", 1) < 0)
-        atomic_store(&map->woken, false);
+    if (!atomic_exchange(&map->woken, true)) {
+        const int fd = atomic_load(&map->wakeup_fd); /* -1: asyncore__wakeup_open() will see it */
+
+        if (fd >= 0 && !ring(fd))
+            atomic_store(&map->woken, false);
+    }
     errno = saved_errno;
 }
 

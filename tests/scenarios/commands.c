@@ -130,7 +130,7 @@ static int execute(struct world *world, struct command *command)
 
     switch (command->order) {
     case POLLER:
-        return 0;
+        return world->poller_is_given ? 0 : asyncore_map_set_poller(world->map, given->names[0]);
     case LISTENER:
         return listener(world, given);
     case CLIENT:

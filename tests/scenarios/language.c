@@ -252,7 +252,8 @@ static bool take_choice(const char **at, struct arguments *given, char letter)
     case 'I':
         given->ignore = strcmp(word, "ignore") == 0;
         return given->ignore;
-    default: /* the passes are the same by either */
+    default:
+        strcpy(given->names[0], word);
         return one_of(word, (const char *const[]){"select", "poll"}, 2) >= 0;
     }
 }

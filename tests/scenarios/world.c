@@ -38,7 +38,7 @@ void without_delay(int fd)
     must(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), "TCP_NODELAY");
 }
 
-void world_open(struct world *world)
+bool world_open(struct world *world, const char *poller)
 {
     const struct sockaddr_in addr = loopback();
 
@@ -46,8 +46,12 @@ void world_open(struct world *world)
     world->map = asyncore_map_new();
     if (world->map == NULL)
         give_up("asyncore_map_new");
+    world->poller_is_given = poller != NULL;
+    if (poller != NULL && asyncore_map_set_poller(world->map, poller) < 0)
+        return false; /* it has been said why */
     world->nowhere_fd = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
     must(bind(world->nowhere_fd, (const struct sockaddr *)&addr, sizeof addr), "bind");
+    return true;
 }
 
 struct sockaddr_in world_nowhere(const struct world *world)

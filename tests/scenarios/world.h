@@ -48,6 +48,7 @@ struct world {
     struct actor *actors; /* in the order in which they were added to the map */
     struct peer *peers;
     int nowhere_fd; /* bound, and nobody listens */
+    bool poller_is_given; /* on the command line: the scenario's is not looked at */
     bool stirred;   /* something has happened since the last settle() */
 };
 
@@ -65,7 +66,7 @@ struct call {
 
 /* ---- world.c ---- */
 
-void world_open(struct world *world);
+bool world_open(struct world *world, const char *poller);
 /* Closes everything.  False if some dispatcher's destroy() was never called. */
 bool world_close(struct world *world);
 struct character *world_character(struct world *world, const char *name);

@@ -1,0 +1,74 @@
+/*
+ * dead.c - descriptors that were closed behind the library's back.
+ *
+ * select() and poll() say so by themselves.  From epoll and kqueue they vanish without a word, and
+ * their dispatchers would wait for ever.  So the loop looks for them, but never so often that it
+ * could be felt: when it has nothing else to do, and once in a while when it has.
+ */
+#include "internal.h"
+#include "poller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#define IDLE_INTERVAL ASYNCORE__SECOND
+#define BUSY_INTERVAL (10 * ASYNCORE__SECOND)
+enum { FEW = 64 }; /* so many are looked at whenever nothing was found */
+
+static bool is_dead(int fd)
+{
+    return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+}
+
+size_t asyncore__find_dead(struct asyncore_map *map)
+{
+    size_t count = 0;
+
+    if (map->wakeup_channel.dispatcher != NULL && is_dead(map->wakeup_channel.fd)) {
+        asyncore__wakeup_forget(map);
+        count++;
+    }
+    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next) {
+        if (c->interest != 0 && is_dead(c->fd)) {
+            asyncore__found(map, c, ASYNCORE__DEAD);
+            asyncore__watch(map, c, 0);
+            asyncore__changed(c->dispatcher);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Nobody is called, so nobody closes anything, between one look that found nothing to do and the
+ * next: then there is no need for it. */
+static void look(struct asyncore_map *map)
+{
+    const bool idle = map->ready_count == 0;
+    const bool few = HASH_COUNT(map->channels) <= FEW;
+    const int64_t now = asyncore__now(), age = now - map->dead_sought_at;
+
+    if (age < (idle ? IDLE_INTERVAL : BUSY_INTERVAL) && !(idle && few))
+        return;
+    asyncore__find_dead(map);
+    map->dead_sought = true;
+    map->dead_sought_at = now;
+}
+
+int asyncore__wait(struct asyncore_map *map, double timeout)
+{
+    const double interval = (double)IDLE_INTERVAL / (double)ASYNCORE__SECOND;
+    int rc;
+
+    if (!map->poller->forgets_closed || map->dead_sought)
+        return map->poller->wait(map, timeout);
+    if (timeout >= 0 && timeout <= interval) {
+        rc = map->poller->wait(map, timeout);
+        look(map);
+        return rc;
+    }
+    rc = map->poller->wait(map, interval);
+    look(map);
+    if (rc == 0 && map->ready_count == 0)
+        rc = map->poller->wait(map, timeout < 0 ? timeout : timeout - interval);
+    return rc;
+}

@@ -1,0 +1,238 @@
+/*
+ * poller.c - which poller stands behind a map, and what it is told.
+ */
+#include "poller.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The first is the default. */
+static const struct asyncore__poller *const pollers[] = {
+    &asyncore__select_poller,
+    &asyncore__poll_poller,
+#ifdef ASYNCORE__HAVE_EPOLL
+    &asyncore__epoll_poller,
+#endif
+#ifdef ASYNCORE__HAVE_KQUEUE
+    &asyncore__kqueue_poller,
+#endif
+};
+
+enum { POLLERS = sizeof pollers / sizeof pollers[0] };
+
+const char *asyncore_poller_name(size_t n)
+{
+    return n < POLLERS ? pollers[n]->name : NULL;
+}
+
+/* ==================================================
+ * fork: the child has the parent's poller, which it must leave alone, and needs one of its own
+ */
+
+static atomic_uint forks;
+
+static void count_fork(void)
+{
+    atomic_fetch_add(&forks, 1);
+}
+
+static void notice_forks(void)
+{
+    pthread_atfork(NULL, NULL, count_fork);
+}
+
+bool asyncore__forked(const struct asyncore_map *map)
+{
+    return map->poller != NULL && map->forks != atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+/* ==================================================
+ * opening
+ */
+
+static int reserve_all(struct asyncore_map *map, const struct asyncore__poller *poller)
+{
+    int rc = poller->reserve(map, 0); /* the first */
+
+    if (rc == 0 && map->wakeup_channel.dispatcher != NULL)
+        rc = poller->reserve(map, map->wakeup_channel.fd);
+    for (struct asyncore_channel *c = map->channels; rc == 0 && c != NULL; c = c->hh.next)
+        rc = poller->reserve(map, c->fd);
+    return rc;
+}
+
+static void close_poller(struct asyncore_map *map)
+{
+    map->forked = asyncore__forked(map);
+    map->poller->close(map);
+    map->forked = false;
+    map->always_ready_count = 0;
+}
+
+static void watch_all_again(struct asyncore_map *map)
+{
+    map->wakeup_channel.interest = map->wakeup_channel.place = 0;
+    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next) {
+        c->interest = c->place = 0;
+        asyncore__changed(c->dispatcher);
+    }
+}
+
+/* Puts poller in the place of the one there is, if any, and tells it of all the channels, from the
+ * next pass on. */
+static int open_poller(struct asyncore_map *map, const struct asyncore__poller *poller)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    void *state, *old = map->poller_state;
+    int rc = poller->open(map);
+
+    if (rc == 0) {
+        rc = reserve_all(map, poller);
+        if (rc < 0)
+            poller->close(map);
+    }
+    if (rc < 0) {
+        map->poller_state = old;
+        return rc;
+    }
+    state = map->poller_state;
+    map->poller_state = old;
+    if (map->poller != NULL)
+        close_poller(map);
+    map->poller = poller;
+    map->poller_state = state;
+    pthread_once(&once, notice_forks);
+    map->forks = atomic_load(&forks);
+    map->stale = false;
+    watch_all_again(map);
+    return 0;
+}
+
+static const struct asyncore__poller *find_poller(const char *name, const char *who_asks)
+{
+    char message[256];
+    size_t length;
+
+    for (size_t i = 0; i < POLLERS; i++)
+        if (strcmp(name, pollers[i]->name) == 0)
+            return pollers[i];
+    length = (size_t)snprintf(message, sizeof message,
+                              "%s%.100s: no such poller; there are:", who_asks, name);
+    for (size_t i = 0; i < POLLERS; i++)
+        length +=
+            (size_t)snprintf(message + length, sizeof message - length, " %s", pollers[i]->name);
+    asyncore__write_log(ASYNCORE_ERROR, message);
+    return NULL;
+}
+
+static const struct asyncore__poller *default_poller(void)
+{
+    const char *name = getenv("ASYNCORE_POLLER");
+
+    return name != NULL && name[0] != '\0' ? find_poller(name, "ASYNCORE_POLLER=") : pollers[0];
+}
+
+int asyncore__poller_open(struct asyncore_map *map)
+{
+    const struct asyncore__poller *poller;
+
+    if (map->poller != NULL)
+        return 0;
+    poller = default_poller();
+    return poller != NULL ? open_poller(map, poller) : -EINVAL;
+}
+
+int asyncore__poller_renew(struct asyncore_map *map)
+{
+    if (asyncore__forked(map))
+        asyncore__wakeup_close(map); /* the parent's too */
+    else if (!map->stale)
+        return 0;
+    return open_poller(map, map->poller);
+}
+
+void asyncore__poller_close(struct asyncore_map *map)
+{
+    if (map->poller != NULL)
+        close_poller(map);
+    map->poller = NULL;
+    free(map->always_ready);
+    map->always_ready = NULL;
+    map->always_ready_size = 0;
+}
+
+int asyncore_map_set_poller(struct asyncore_map *map, const char *name)
+{
+    const struct asyncore__poller *poller;
+
+    map = asyncore__map(map);
+    if (map->polling)
+        return -EBUSY;
+    poller = name != NULL ? find_poller(name, "") : default_poller();
+    if (poller == NULL)
+        return -EINVAL;
+    return poller == map->poller ? 0 : open_poller(map, poller);
+}
+
+const char *asyncore_map_get_poller(const struct asyncore_map *map)
+{
+    map = asyncore__map(map);
+    return map->poller != NULL ? map->poller->name : NULL;
+}
+
+/* ==================================================
+ * telling
+ */
+
+int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest)
+{
+    int rc = 0;
+
+    if (interest != channel->interest && !asyncore__forked(map))
+        rc = map->poller->watch(map, channel, interest);
+    if (rc == 0)
+        channel->interest = interest;
+    return rc;
+}
+
+/* ==================================================
+ * channels that are always ready
+ */
+
+int asyncore__always_ready_add(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    if (map->always_ready_count == map->always_ready_size) {
+        const size_t size = 2 * map->always_ready_size + 4;
+        struct asyncore_channel **channels = realloc(map->always_ready, size * sizeof *channels);
+
+        if (channels == NULL)
+            return -ENOMEM;
+        map->always_ready = channels;
+        map->always_ready_size = size;
+    }
+    map->always_ready[map->always_ready_count++] = channel;
+    return 0;
+}
+
+void asyncore__always_ready_remove(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    for (size_t i = 0; i < map->always_ready_count; i++) {
+        if (map->always_ready[i] == channel) {
+            map->always_ready[i] = map->always_ready[--map->always_ready_count];
+            return;
+        }
+    }
+}
+
+void asyncore__always_ready_find(struct asyncore_map *map)
+{
+    for (size_t i = 0; i < map->always_ready_count; i++) {
+        struct asyncore_channel *channel = map->always_ready[i];
+        const unsigned events = asyncore__poll_found(POLLIN | POLLOUT, channel->interest);
+
+        if (events != 0)
+            asyncore__found(map, channel, events);
+    }
+}

@@ -1,0 +1,147 @@
+/*
+ * poller_epoll.c - Linux' epoll: the kernel keeps the set, so that a wait costs what is ready, and
+ * who is only waited for costs nothing.
+ */
+#include "poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLPRI == POLLPRI &&
+                   EPOLLERR == POLLERR && EPOLLHUP == POLLHUP,
+               "epoll speaks as poll() does");
+
+struct epoll_state {
+    int fd;
+    struct epoll_event *events;
+    size_t size;
+};
+
+/* channel->place */
+enum { OUTSIDE, IN_SET, ALWAYS_READY };
+
+static int epoll_open(struct asyncore_map *map)
+{
+    struct epoll_state *state = calloc(1, sizeof *state);
+
+    if (state == NULL)
+        return -ENOMEM;
+    state->fd = epoll_create1(EPOLL_CLOEXEC);
+    if (state->fd < 0) {
+        const int error = errno;
+
+        free(state);
+        return -error;
+    }
+    map->poller_state = state;
+    return 0;
+}
+
+static void epoll_close(struct asyncore_map *map)
+{
+    struct epoll_state *state = map->poller_state;
+
+    close(state->fd); /* in a child too: the set lives on as its parent's */
+    free(state->events);
+    free(state);
+}
+
+static int epoll_reserve(struct asyncore_map *map, int fd)
+{
+    struct epoll_state *state = map->poller_state;
+    const size_t need = asyncore__channel_limit(map);
+
+    (void)fd;
+    if (need <= state->size)
+        return 0;
+    free(state->events); /* nothing in there is used after a wait */
+    state->events = malloc(2 * need * sizeof *state->events);
+    state->size = state->events != NULL ? 2 * need : 0;
+    return state->events != NULL ? 0 : -ENOMEM;
+}
+
+static void leave(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    const struct epoll_state *state = map->poller_state;
+
+    if (channel->place == ALWAYS_READY)
+        asyncore__always_ready_remove(map, channel);
+    /* The set holds open files, not numbers: one that was closed behind the library's back, but is
+     * still open under another number, or in another process, cannot be taken out any more. */
+    else if (channel->place == IN_SET && epoll_ctl(state->fd, EPOLL_CTL_DEL, channel->fd, NULL) < 0)
+        map->stale = true;
+    channel->place = OUTSIDE;
+}
+
+static int enter(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest)
+{
+    const struct epoll_state *state = map->poller_state;
+    struct epoll_event event = {
+        .events = asyncore__poll_events(interest),
+        .data.ptr = channel,
+    };
+    int op = channel->place == IN_SET ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+    if (epoll_ctl(state->fd, op, channel->fd, &event) == 0) {
+        channel->place = IN_SET;
+        return 0;
+    }
+    if (op == EPOLL_CTL_MOD && errno == ENOENT) { /* the number is another file's now */
+        map->stale = true;
+        channel->place = OUTSIDE;
+        return enter(map, channel, interest);
+    }
+    if (errno != EPERM)
+        return -errno;
+    channel->place = ALWAYS_READY;
+    return asyncore__always_ready_add(map, channel);
+}
+
+static int epoll_watch(struct asyncore_map *map, struct asyncore_channel *channel,
+                       unsigned interest)
+{
+    if (interest == 0)
+        leave(map, channel);
+    else if (channel->place != ALWAYS_READY)
+        return enter(map, channel, interest);
+    return 0;
+}
+
+static void find(struct asyncore_map *map, const struct epoll_event *event)
+{
+    struct asyncore_channel *channel = event->data.ptr;
+    const unsigned events = asyncore__poll_found(event->events, channel->interest);
+
+    if (events != 0)
+        asyncore__found(map, channel, events);
+    else
+        leave(map, channel); /* until it asks for something else */
+}
+
+static int epoll_wait_for(struct asyncore_map *map, double timeout)
+{
+    struct epoll_state *state = map->poller_state;
+    int n;
+
+    if (map->always_ready_count > 0)
+        timeout = 0;
+    n = epoll_wait(state->fd, state->events, (int)state->size, asyncore__milliseconds(timeout));
+    if (n < 0)
+        return -errno;
+    for (int i = 0; i < n; i++)
+        find(map, &state->events[i]);
+    asyncore__always_ready_find(map);
+    return 0;
+}
+
+const struct asyncore__poller asyncore__epoll_poller = {
+    .name = "epoll",
+    .forgets_closed = true,
+    .open = epoll_open,
+    .close = epoll_close,
+    .reserve = epoll_reserve,
+    .watch = epoll_watch,
+    .wait = epoll_wait_for,
+};

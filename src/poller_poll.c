@@ -1,0 +1,113 @@
+/*
+ * poller_poll.c - poll(): one array of those who are watched, in no order.
+ */
+#include "poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct poll_state {
+    struct pollfd *fds;                 /* channel->place - 1 is a channel's index here */
+    struct asyncore_channel **channels; /* and here */
+    size_t count, size;
+};
+
+static int poll_open(struct asyncore_map *map)
+{
+    map->poller_state = calloc(1, sizeof(struct poll_state));
+    return map->poller_state != NULL ? 0 : -ENOMEM;
+}
+
+static void poll_close(struct asyncore_map *map)
+{
+    struct poll_state *state = map->poller_state;
+
+    free(state->fds);
+    free(state->channels);
+    free(state);
+}
+
+static int poll_reserve(struct asyncore_map *map, int fd)
+{
+    struct poll_state *state = map->poller_state;
+    const size_t need = asyncore__channel_limit(map);
+    struct pollfd *fds;
+    struct asyncore_channel **channels;
+
+    (void)fd;
+    if (need <= state->size)
+        return 0;
+    fds = realloc(state->fds, 2 * need * sizeof *fds);
+    if (fds == NULL)
+        return -ENOMEM;
+    state->fds = fds;
+    channels = realloc(state->channels, 2 * need * sizeof *channels);
+    if (channels == NULL)
+        return -ENOMEM;
+    state->channels = channels;
+    state->size = 2 * need;
+    return 0;
+}
+
+static void put(struct poll_state *state, size_t index, struct asyncore_channel *channel,
+                struct pollfd fd)
+{
+    state->fds[index] = fd;
+    state->channels[index] = channel;
+    channel->place = (uint32_t)index + 1;
+}
+
+static int poll_watch(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest)
+{
+    struct poll_state *state = map->poller_state;
+    const struct pollfd fd = {.fd = channel->fd, .events = (short)asyncore__poll_events(interest)};
+
+    if (interest != 0) {
+        put(state, channel->place != 0 ? channel->place - 1 : state->count++, channel, fd);
+    } else if (channel->place != 0) {
+        state->count--; /* the last one goes where this one was */
+        put(state, channel->place - 1, state->channels[state->count], state->fds[state->count]);
+        channel->place = 0;
+    }
+    return 0;
+}
+
+static void find(struct asyncore_map *map, size_t index)
+{
+    struct poll_state *state = map->poller_state;
+    struct asyncore_channel *channel = state->channels[index];
+    struct pollfd *fd = &state->fds[index];
+    unsigned events = ASYNCORE__DEAD;
+
+    if ((fd->revents & POLLNVAL) == 0)
+        events = asyncore__poll_found((unsigned short)fd->revents, channel->interest);
+    if (events != 0)
+        asyncore__found(map, channel, events);
+    else
+        fd->fd = -1; /* until it asks for something else */
+}
+
+static int poll_wait(struct asyncore_map *map, double timeout)
+{
+    struct poll_state *state = map->poller_state;
+    int n = poll(state->fds, (nfds_t)state->count, asyncore__milliseconds(timeout));
+
+    if (n < 0)
+        return -errno;
+    for (size_t i = 0; n > 0 && i < state->count; i++) {
+        if (state->fds[i].revents == 0)
+            continue;
+        find(map, i);
+        n--;
+    }
+    return 0;
+}
+
+const struct asyncore__poller asyncore__poll_poller = {
+    .name = "poll",
+    .open = poll_open,
+    .close = poll_close,
+    .reserve = poll_reserve,
+    .watch = poll_watch,
+    .wait = poll_wait,
+};
