@@ -120,12 +120,12 @@ def main():
     if arguments or port < 0:
         print("usage: echo_server [--port N] [--poller NAME], N from 0 to 65535", file=sys.stderr)
         sys.exit(2)
-    if poller != "select":
-        print("echo_server: no such poller; there is: select", file=sys.stderr)
+    if poller not in ("select", "poll"):
+        print(f"error: {poller}: no such poller; there are: select poll", file=sys.stderr)
         sys.exit(2)
     server = EchoServer(port)
     print("listening on port", server.socket.getsockname()[1])
-    asyncore.loop(timeout=1)  # seconds; so long a listener may have to wait that could not accept
+    asyncore.loop(timeout=1, use_poll=poller == "poll")  # seconds; so long a listener may have to wait that could not accept
 
 
 main()

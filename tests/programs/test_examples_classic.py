@@ -355,9 +355,14 @@ def check_echo_no_descriptors(language):
 
 
 def check_echo_poller(language):
-    for name in ("epoll", "", "SELECT", "select "):
+    pollers = os.environ["POLLERS"].split() if language == "c" else ["select", "poll"]
+    for poller in pollers:
+        server = Server("echo_server", language, "--poller", poller)
+        exchange(connect(server.port), NOISE)
+        server.end()
+    for name in ("kpoll", "", "SELECT", "select "):
         equal(run("echo_server", language, "--poller", name),
-              (2, "", "echo_server: no such poller; there is: select\n"))
+              (2, "", f"error: {name}: no such poller; there are: {' '.join(pollers)}\n"))
 
 
 # ==================================================
