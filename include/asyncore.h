@@ -77,6 +77,7 @@ struct asyncore_dispatcher;
 struct asyncore_map;
 struct asyncore_channel;
 struct asyncore_timer;
+struct asyncore_timeouts;
 
 /* asyncore.ExitNow: what a handler returns to leave the pass at once; it comes back out of
  * asyncore_poll() and asyncore_loop().  No errno has this value. */
@@ -159,11 +160,15 @@ struct asyncore_class {
      * it that readable answers false from then on, for the end stays readable. */
     int (*handle_eof)(struct asyncore_dispatcher *self);
 
+    /* No data came or went for as long as asyncore_set_idle_timeout() said.  Default: logs a warning
+     * and calls handle_close.  pyftpdlib's handle_timeout. */
+    int (*handle_timeout)(struct asyncore_dispatcher *self);
+
     /* async_chat's: see asynchat.h.  In other classes they are not called. */
     int (*collect_incoming_data)(struct asyncore_dispatcher *self, const void *data, size_t size);
     int (*found_terminator)(struct asyncore_dispatcher *self);
 
-    void (*reserved[8])(void); /* NULL; for slots to come */
+    void (*reserved[7])(void); /* NULL; for slots to come */
 };
 
 /* asyncore.dispatcher. */
@@ -184,9 +189,10 @@ ASYNCORE_API bool asyncore_never(struct asyncore_dispatcher *self);
 struct asyncore_dispatcher {
     const struct asyncore_class *cls;
     struct asyncore_map *map;
-    struct asyncore_channel *channel; /* its place in the map; NULL when it is in none */
-    struct asyncore_dispatcher *next; /* among those that wait for destroy() */
-    void *reserved[2];
+    struct asyncore_channel *channel;   /* its place in the map; NULL when it is in none */
+    struct asyncore_dispatcher *next;   /* among those that wait for destroy() */
+    struct asyncore_timeouts *timeouts; /* NULL: it has none */
+    void *reserved[1];
     uint32_t state;
     uint32_t generation; /* counts the sockets it has had */
     int fd;
@@ -379,6 +385,7 @@ ASYNCORE_API int asyncore_handle_write(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_expt(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_close(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_eof(struct asyncore_dispatcher *self);
+ASYNCORE_API int asyncore_handle_timeout(struct asyncore_dispatcher *self);
 ASYNCORE_API int asyncore_handle_error(struct asyncore_dispatcher *self, int error);
 /* These two also after asyncore_close(), for a last word. */
 ASYNCORE_API void asyncore_log(struct asyncore_dispatcher *self, const char *message);
@@ -548,7 +555,13 @@ ASYNCORE_API void asyncore_stop(struct asyncore_map *map);
 ASYNCORE_API void asyncore_wakeup(struct asyncore_map *map);
 
 /* ---------------------------------------------------------------------------------------------
- * Timers.  pyftpdlib's ioloop.call_later() and its cancel().
+ * Timers.  pyftpdlib's ioloop.call_later() and call_every(), and what they return: reset(), cancel().
+ *
+ * The clock is monotonic: setting the date moves nothing.  Setting and cancelling cost O(log n), and
+ * fire each timer once it is due, never before, those due at the same time in the order of the calls
+ * that set them.  From target, as from any handler, any timer may be set or cancelled, itself
+ * included; one that is set there fires in a later pass, whatever its time.  asyncore_loop() goes on
+ * while a timer is set.
  */
 
 /* Embed this where you like, zeroed; it must stay until it has fired or is cancelled.  All fields
@@ -556,22 +569,52 @@ ASYNCORE_API void asyncore_wakeup(struct asyncore_map *map);
 struct asyncore_timer {
     void (*target)(struct asyncore_timer *self);
     struct asyncore_map *map;
-    int64_t when;    /* nanoseconds, monotonic */
-    uint64_t serial; /* in the order of calls: timers that are due together fire in it */
-    size_t place;    /* in the map's heap, from 1; 0 when it is not set */
+    uint64_t serial;  /* in the order of calls */
+    int64_t interval; /* nanoseconds */
+    size_t place;     /* in the map's heap; 0 when it is not set */
+    bool every;
     void *reserved[2];
 };
 
-/* Calls target(self) from the loop of map, once, when so many seconds have passed, never before; a
- * timer that is set already is set anew.  From target, as from any handler, any timer may be set
- * or cancelled; one that is set there fires in a later pass, whatever its time.  The clock is monotonic: setting the date
- * moves nothing.  Returns 0, -EINVAL (NULL, seconds negative or no number), -ENOMEM. */
+/* ioloop.call_later(seconds, target): calls target(self) from the loop of map, once, when so many
+ * seconds have passed; a timer that is set already is set anew.  Returns 0, -EINVAL (NULL, seconds
+ * negative or no number), -ENOMEM: then it is not set. */
 ASYNCORE_API int asyncore_call_later(struct asyncore_timer *self, double seconds,
                                      void (*target)(struct asyncore_timer *self),
                                      struct asyncore_map *map);
 
-/* The timer does not fire.  Cancelling one that is not set does nothing. */
+/* ioloop.call_every(seconds, target): the same, again and again until it is cancelled.  It does not
+ * drift: the n-th call is due n times so many seconds after this one.  Calls that were missed
+ * because the loop was held up are not made up for: there is one, and the next in its time.  Every 0
+ * seconds is once a pass.  Returns as asyncore_call_later(). */
+ASYNCORE_API int asyncore_call_every(struct asyncore_timer *self, double seconds,
+                                     void (*target)(struct asyncore_timer *self),
+                                     struct asyncore_map *map);
+
+/* call.reset(): the seconds of the last asyncore_call_later() or asyncore_call_every() are counted
+ * from now on; also after it has fired or was cancelled.  Returns 0, -EINVAL (it was never set),
+ * -ENOMEM. */
+ASYNCORE_API int asyncore_reset(struct asyncore_timer *self);
+
+/* call.cancel(): the timer does not fire.  Cancelling one that is not set does nothing. */
 ASYNCORE_API void asyncore_cancel(struct asyncore_timer *self);
+
+/* What timers are mostly for.  From now on, and until asyncore_close(), this dispatcher may
+ *   connect  so many seconds from asyncore_connect() on; then the connect fails as if the system
+ *            had given up: handle_error is called with -ETIMEDOUT.
+ *   idle     be so many seconds in the map without a byte received or sent; then handle_timeout is
+ *            called, and if the dispatcher lives, the seconds begin anew.
+ * They do not run while the dispatcher is in no map.  Each costs a timer, and data that come or go
+ * the look at a clock.
+ *   seconds  0: no limit, as at first.
+ * Return 0, -EINVAL (negative or no number), -EBADF, -ENOMEM: then there is no limit. */
+ASYNCORE_API int asyncore_set_connect_timeout(struct asyncore_dispatcher *self, double seconds);
+ASYNCORE_API int asyncore_set_idle_timeout(struct asyncore_dispatcher *self, double seconds);
+
+/* Counts the idle seconds from now on.  asyncore_recv(), asyncore_send(), asyncore_recvfrom() and
+ * asyncore_sendto() do so by themselves, but not recv and send of a class of one's own that do not
+ * end in the base class's.  Returns 0, -EINVAL, -EBADF. */
+ASYNCORE_API int asyncore_reset_idle_timeout(struct asyncore_dispatcher *self);
 
 /* ---------------------------------------------------------------------------------------------
  * Log

@@ -137,6 +137,20 @@ static int dispatcher_handle_eof(struct asyncore_dispatcher *self)
     return asyncore_handle_close(self);
 }
 
+static int dispatcher_handle_timeout(struct asyncore_dispatcher *self)
+{
+    struct asyncore_map *map = self->map;
+    const uint32_t generation = self->generation;
+    int rc = 0;
+
+    asyncore__enter(map);
+    asyncore_log_info(self, "unhandled timeout event", ASYNCORE_WARNING);
+    if (self->generation == generation)
+        rc = asyncore_handle_close(self);
+    asyncore__leave(map);
+    return rc;
+}
+
 static void dispatcher_destroy(struct asyncore_dispatcher *self)
 {
     (void)self;
@@ -155,6 +169,7 @@ const struct asyncore_class asyncore_dispatcher_class = {
     .handle_close = dispatcher_handle_close,
     .handle_eof = dispatcher_handle_eof,
     .handle_error = dispatcher_handle_error,
+    .handle_timeout = dispatcher_handle_timeout,
     .log = dispatcher_log,
     .log_info = dispatcher_log_info,
     .destroy = dispatcher_destroy,
@@ -252,6 +267,13 @@ int asyncore_handle_eof(struct asyncore_dispatcher *self)
     const int rc = asyncore__check(self);
 
     return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_eof)->handle_eof(self);
+}
+
+int asyncore_handle_timeout(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_timeout)->handle_timeout(self);
 }
 
 int asyncore_handle_error(struct asyncore_dispatcher *self, int error)

@@ -69,7 +69,8 @@ static int drop_socket(struct asyncore_dispatcher *self)
 {
     const int fd = self->fd;
 
-    if (self->was_blocking && fd >= 0) /* others have the same file open */
+    /* Others have the same file open; it is for them to say, if they are our parent. */
+    if (self->was_blocking && fd >= 0 && !asyncore__forked(self->map))
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     self->was_blocking = false;
 
@@ -84,6 +85,22 @@ static int drop_socket(struct asyncore_dispatcher *self)
     if (close(fd) < 0 && errno != ENOTCONN && errno != EBADF && errno != EINTR)
         return -errno;
     return 0;
+}
+
+static int enter_map(struct asyncore_dispatcher *self, struct asyncore_map *map)
+{
+    struct asyncore_map *old = self->map;
+    int rc = asyncore__channel_add(map, self);
+
+    if (rc < 0)
+        return rc;
+    self->map = map;
+    rc = asyncore__timeouts_begin(self);
+    if (rc < 0) {
+        asyncore__channel_remove(map, self->channel);
+        self->map = old;
+    }
+    return rc;
 }
 
 static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore_map *map)
@@ -102,7 +119,7 @@ static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore
 #endif
     self->fd = fd;
     if (rc == 0)
-        rc = asyncore__channel_add(map, self);
+        rc = enter_map(self, map);
     if (rc == 0) {
         self->state = ASYNCORE__LIVE; /* also again, after a close */
     } else {
@@ -222,15 +239,13 @@ int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *
         return 0;
     if (self->channel != NULL || !may_move(self, map))
         return -EBUSY;
-    asyncore__enter(self->map);
+    old = self->map;
+    asyncore__enter(old);
     rc = asyncore__make_way(map, self->fd);
     if (rc == 0)
         rc = asyncore__check_socket(self); /* it may have been closed in there */
     if (rc == 0 && self->channel == NULL)
-        rc = asyncore__channel_add(map, self);
-    old = self->map;
-    if (rc == 0)
-        self->map = map;
+        rc = enter_map(self, map);
     asyncore__leave(old);
     return rc;
 }
@@ -285,6 +300,7 @@ int asyncore_close(struct asyncore_dispatcher *self)
     if (rc < 0)
         return rc == -EBADF ? 0 : rc;
     rc = drop_socket(self);
+    asyncore__timeouts_free(self);
     self->state = ASYNCORE__CLOSED;
     if (!self->doomed && ASYNCORE__CLASS_WITH(self, destroy) != &asyncore_dispatcher_class)
         doom(self);

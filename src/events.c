@@ -104,6 +104,12 @@ bool asyncore__is_error(int rc)
     return rc < 0 && rc != -EAGAIN && rc != -EWOULDBLOCK && rc != asyncore_ExitNow;
 }
 
+void asyncore__raise(struct asyncore_map *map, int rc)
+{
+    if (rc < 0 && map->raised == 0)
+        map->raised = rc;
+}
+
 static int except(struct asyncore_dispatcher *self, int error)
 {
     if (!asyncore__is_error(error))

@@ -33,6 +33,8 @@ int asyncore__serve_dead(struct asyncore_dispatcher *self);
 int asyncore__serve_connect(struct asyncore_dispatcher *self);
 /* "except: obj.handle_error()", where no event is served. */
 int asyncore__serve_error(struct asyncore_dispatcher *self, int error);
+/* Ends the pass with this, if negative, from where nothing can be returned. */
+void asyncore__raise(struct asyncore_map *map, int rc);
 /* Does this result of a handler "raise", other than ExitNow? */
 bool asyncore__is_error(int rc);
 
@@ -140,6 +142,12 @@ struct asyncore__ready {
     int error; /* with ASYNCORE__FAILED: a negative errno */
 };
 
+/* In the heap, so that to compare two timers neither is looked at. */
+struct asyncore__due {
+    int64_t when; /* nanoseconds, monotonic */
+    struct asyncore_timer *timer;
+};
+
 struct asyncore__poller;
 
 struct asyncore_map {
@@ -164,6 +172,7 @@ struct asyncore_map {
     bool dead_sought; /* and nobody has been called since */
 
     bool polling;
+    int raised;                         /* see asyncore__raise() */
     unsigned frames;                    /* asyncore__enter()s not left */
     struct asyncore_dispatcher *doomed; /* closed, to be destroyed */
 
@@ -171,7 +180,7 @@ struct asyncore_map {
                                  paused */
     int64_t accept_logged_at;
 
-    struct asyncore_timer **timers; /* a heap; timers[0] is not used */
+    struct asyncore__due *timers; /* a heap, see timer.c */
     size_t timer_count, timer_size;
     uint64_t timer_serial;
 
@@ -223,10 +232,19 @@ int asyncore__wait(struct asyncore_map *map, double timeout);
 
 int64_t asyncore__now(void);
 double asyncore__until(int64_t when, double timeout);         /* the shorter of both, in seconds */
-int64_t asyncore__next_timer(const struct asyncore_map *map); /* 0: none is set */
-/* Fires those that are due, and were set no later than the one with this serial. */
-void asyncore__timers_run(struct asyncore_map *map, uint64_t last);
+int64_t asyncore__next_timer(const struct asyncore_map *map); /* there must be one */
+/* Fires those that are due, and were set no later than the one with this serial.  Returns 0, or what
+ * asyncore__raise() was given. */
+int asyncore__timers_run(struct asyncore_map *map, uint64_t last);
 void asyncore__timers_free(struct asyncore_map *map);
+
+/* ---- timeout.c: all called where there may be none, and do nothing then ---- */
+
+int asyncore__connect_begins(struct asyncore_dispatcher *self);
+int asyncore__idling_begins(struct asyncore_dispatcher *self);
+int asyncore__timeouts_begin(struct asyncore_dispatcher *self);
+void asyncore__timeouts_end(struct asyncore_dispatcher *self);
+void asyncore__timeouts_free(struct asyncore_dispatcher *self);
 
 /* ---- wakeup.c ---- */
 

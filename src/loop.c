@@ -176,7 +176,7 @@ static int pass(struct asyncore_map *map, double timeout)
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__EXPT, asyncore_exception);
     if (rc == 0)
-        asyncore__timers_run(map, last_timer);
+        rc = asyncore__timers_run(map, last_timer);
     return rc;
 }
 

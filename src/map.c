@@ -148,6 +148,7 @@ int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *
 
 void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel)
 {
+    asyncore__timeouts_end(channel->dispatcher);
     asyncore__watch(map, channel, 0);
     asyncore__unlist(map, channel);
     HASH_DEL(map->channels, channel);

@@ -153,12 +153,21 @@ int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *ad
     self->connecting = true;
     asyncore__set_addr(self, addr, addrlen);
     asyncore__changed(self);
-    return error == 0 || error == EISCONN ? asyncore_handle_connect_event(self) : 0;
+    if (error == 0 || error == EISCONN)
+        return asyncore_handle_connect_event(self);
+    return asyncore__connect_begins(self);
 }
 
 /* ==================================================
  * data
  */
+
+/* Data came or went. */
+static void note_activity(struct asyncore_dispatcher *self)
+{
+    if (self->timeouts != NULL)
+        asyncore_reset_idle_timeout(self);
+}
 
 static ssize_t ended(struct asyncore_dispatcher *self, int (*handler)(struct asyncore_dispatcher *))
 {
@@ -169,8 +178,10 @@ static ssize_t ended(struct asyncore_dispatcher *self, int (*handler)(struct asy
 
 ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n)
 {
-    if (n > 0)
+    if (n > 0) {
+        note_activity(self);
         return n;
+    }
     /* a closed connection is indicated by signaling a read condition, and having recv() return 0.
      */
     if (n == 0)
@@ -182,8 +193,10 @@ ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n)
 
 ssize_t asyncore__sent(struct asyncore_dispatcher *self, ssize_t n)
 {
-    if (n >= 0)
+    if (n >= 0) {
+        note_activity(self);
         return n;
+    }
     if (asyncore__would_block(errno) || errno == ENOBUFS || errno == ENOMEM)
         return 0;
     return asyncore__disconnected(errno) ? ended(self, asyncore_handle_close) : -errno;
@@ -265,9 +278,12 @@ ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *buffer, size_t
         n = recvfrom(self->fd, buffer, size, 0, (struct sockaddr *)addr,
                      addr != NULL ? &length : NULL);
     while (n < 0 && errno == EINTR);
-    if (n >= 0 && addr != NULL && addrlen != NULL)
+    if (n < 0)
+        return -errno;
+    if (addr != NULL && addrlen != NULL)
         *addrlen = length;
-    return n < 0 ? -errno : n;
+    note_activity(self);
+    return n;
 }
 
 ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data, size_t size,
@@ -281,5 +297,8 @@ ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data, size
     do
         n = sendto(self->fd, data, size, MSG_NOSIGNAL, addr, addrlen);
     while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
+    if (n < 0)
+        return -errno;
+    note_activity(self);
+    return n;
 }

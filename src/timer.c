@@ -1,5 +1,5 @@
 /*
- * timer.c - calls in the future, in a binary heap: the next one is at its top.
+ * timer.c - calls in the future, in a heap: the next one is at its top.
  */
 #include "internal.h"
 
@@ -24,104 +24,177 @@ double asyncore__until(int64_t when, double timeout)
 }
 
 /* ==================================================
- * the heap: timers[1] is the top, timers[n] has timers[2n] and timers[2n + 1] below it
+ * The heap: whoever stands below another is due no earlier.  Each has four below it, which
+ * lie in one cache line: half as many steps as with two, and no more lines to fetch.
  */
 
-static bool before(const struct asyncore_timer *a, const struct asyncore_timer *b)
+enum { TOP = 3, CHILDREN = 4, LINE = 64 }; /* so that children begin at multiples of four */
+
+static size_t parent_of(size_t place)
 {
-    return a->when != b->when ? a->when < b->when : a->serial < b->serial;
+    return place / CHILDREN + 2;
 }
 
-static void put(struct asyncore_map *map, struct asyncore_timer *timer, size_t place)
+static size_t children_of(size_t place)
 {
-    map->timers[place] = timer;
-    timer->place = place;
+    return CHILDREN * (place - 2);
 }
 
-static void rise(struct asyncore_map *map, struct asyncore_timer *timer, size_t place)
+static size_t end_of(const struct asyncore_map *map)
 {
-    for (; place > 1 && before(timer, map->timers[place / 2]); place /= 2)
-        put(map, map->timers[place / 2], place);
-    put(map, timer, place);
+    return TOP + map->timer_count;
 }
 
-static void sink(struct asyncore_map *map, struct asyncore_timer *timer, size_t place)
+static bool before(const struct asyncore__due *a, const struct asyncore__due *b)
 {
-    for (size_t child; (child = 2 * place) <= map->timer_count; place = child) {
-        if (child < map->timer_count && before(map->timers[child + 1], map->timers[child]))
-            child++;
-        if (!before(map->timers[child], timer))
+    return a->when != b->when ? a->when < b->when : a->timer->serial < b->timer->serial;
+}
+
+static void put(struct asyncore_map *map, struct asyncore__due due, size_t place)
+{
+    map->timers[place] = due;
+    due.timer->place = place;
+}
+
+static void rise(struct asyncore_map *map, struct asyncore__due due, size_t place)
+{
+    for (; place > TOP && before(&due, &map->timers[parent_of(place)]); place = parent_of(place))
+        put(map, map->timers[parent_of(place)], place);
+    put(map, due, place);
+}
+
+static size_t first_child(const struct asyncore_map *map, size_t place)
+{
+    size_t first = children_of(place);
+    size_t end = first + CHILDREN;
+
+    if (end > end_of(map))
+        end = end_of(map);
+    for (size_t child = first + 1; child < end; child++)
+        if (before(&map->timers[child], &map->timers[first]))
+            first = child;
+    return first;
+}
+
+static void sink(struct asyncore_map *map, struct asyncore__due due, size_t place)
+{
+    while (children_of(place) < end_of(map)) {
+        const size_t child = first_child(map, place);
+
+        if (!before(&map->timers[child], &due))
             break;
         put(map, map->timers[child], place);
+        place = child;
     }
-    put(map, timer, place);
+    put(map, due, place);
+}
+
+static void move(struct asyncore_map *map, struct asyncore__due due, size_t place)
+{
+    if (place > TOP && before(&due, &map->timers[parent_of(place)]))
+        rise(map, due, place);
+    else
+        sink(map, due, place);
+}
+
+static void take_out(struct asyncore_map *map, size_t place)
+{
+    const struct asyncore__due last = map->timers[end_of(map) - 1];
+
+    map->timers[place].timer->place = 0;
+    map->timer_count--;
+    if (place < end_of(map))
+        move(map, last, place);
 }
 
 static int grow(struct asyncore_map *map)
 {
-    const size_t size = map->timer_size != 0 ? 2 * map->timer_size : 16;
-    struct asyncore_timer **timers;
+    const size_t size = map->timer_size != 0 ? 2 * map->timer_size : LINE;
+    struct asyncore__due *timers;
 
-    if (map->timer_count + 1 < map->timer_size)
+    if (end_of(map) < map->timer_size)
         return 0;
-    timers = realloc(map->timers, size * sizeof(*timers));
+    timers = aligned_alloc(LINE, size * sizeof *timers);
     if (timers == NULL)
         return -ENOMEM;
+    if (map->timer_count > 0)
+        memcpy(timers, map->timers, end_of(map) * sizeof *timers);
+    free(map->timers);
     map->timers = timers;
     map->timer_size = size;
     return 0;
-}
-
-static bool is_set(const struct asyncore_map *map, const struct asyncore_timer *timer)
-{
-    return timer->place != 0 && timer->place <= map->timer_count &&
-           map->timers[timer->place] == timer;
 }
 
 /* ==================================================
  * what users see
  */
 
-int asyncore_call_later(struct asyncore_timer *self, double seconds,
-                        void (*target)(struct asyncore_timer *self), struct asyncore_map *map)
+static bool is_set(const struct asyncore_timer *timer)
+{
+    const struct asyncore_map *map = timer->map;
+
+    return map != NULL && timer->place >= TOP && timer->place < end_of(map) &&
+           map->timers[timer->place].timer == timer;
+}
+
+/* From now on it is due in interval, whether it was set or not. */
+static int count_down(struct asyncore_timer *self)
+{
+    struct asyncore_map *map = self->map;
+    const struct asyncore__due due = {asyncore__now() + self->interval, self};
+
+    if (!is_set(self)) {
+        const int rc = grow(map);
+
+        if (rc < 0)
+            return rc;
+        self->serial = ++map->timer_serial;
+        rise(map, due, TOP + map->timer_count++);
+    } else {
+        self->serial = ++map->timer_serial;
+        move(map, due, self->place);
+    }
+    return 0;
+}
+
+static int set(struct asyncore_timer *self, double seconds, bool every,
+               void (*target)(struct asyncore_timer *self), struct asyncore_map *map)
 {
     const double longest = 1e9; /* thirty years */
-    int rc;
 
     if (self == NULL || target == NULL || !(seconds >= 0))
         return -EINVAL;
     map = asyncore__map(map);
-    if (self->map != NULL)
+    if (self->map != map)
         asyncore_cancel(self);
-    rc = grow(map);
-    if (rc < 0)
-        return rc;
     self->target = target;
     self->map = map;
-    self->serial = ++map->timer_serial;
-    self->when = asyncore__now() +
-                 (int64_t)((seconds < longest ? seconds : longest) * (double)ASYNCORE__SECOND);
-    rise(map, self, ++map->timer_count);
-    return 0;
+    self->interval = (int64_t)((seconds < longest ? seconds : longest) * (double)ASYNCORE__SECOND);
+    self->every = every;
+    return count_down(self);
+}
+
+int asyncore_call_later(struct asyncore_timer *self, double seconds,
+                        void (*target)(struct asyncore_timer *self), struct asyncore_map *map)
+{
+    return set(self, seconds, false, target, map);
+}
+
+int asyncore_call_every(struct asyncore_timer *self, double seconds,
+                        void (*target)(struct asyncore_timer *self), struct asyncore_map *map)
+{
+    return set(self, seconds, true, target, map);
+}
+
+int asyncore_reset(struct asyncore_timer *self)
+{
+    return self == NULL || self->map == NULL ? -EINVAL : count_down(self);
 }
 
 void asyncore_cancel(struct asyncore_timer *self)
 {
-    struct asyncore_map *map = self != NULL ? self->map : NULL;
-    struct asyncore_timer *last;
-    size_t place;
-
-    if (map == NULL || !is_set(map, self))
-        return;
-    place = self->place;
-    self->place = 0;
-    last = map->timers[map->timer_count--];
-    if (last == self)
-        return;
-    if (before(last, self))
-        rise(map, last, place);
-    else
-        sink(map, last, place);
+    if (self != NULL && is_set(self))
+        take_out(self->map, self->place);
 }
 
 /* ==================================================
@@ -130,30 +203,50 @@ void asyncore_cancel(struct asyncore_timer *self)
 
 int64_t asyncore__next_timer(const struct asyncore_map *map)
 {
-    return map->timer_count > 0 ? map->timers[1]->when : 0;
+    return map->timers[TOP].when;
 }
 
-void asyncore__timers_run(struct asyncore_map *map, uint64_t last)
+/* Due again an interval after it was, so that it does not drift; but if that is past too, what was
+ * missed is missed. */
+static void repeat(struct asyncore_map *map, struct asyncore__due due, int64_t now)
+{
+    const int64_t interval = due.timer->interval;
+
+    if (interval == 0)
+        due.when = now;
+    else
+        due.when += ((now - due.when) / interval + 1) * interval;
+    due.timer->serial = ++map->timer_serial;
+    sink(map, due, TOP);
+}
+
+int asyncore__timers_run(struct asyncore_map *map, uint64_t last)
 {
     int64_t now;
 
     if (map->timer_count == 0)
-        return;
+        return 0;
     now = asyncore__now();
-    while (map->timer_count > 0) {
-        struct asyncore_timer *timer = map->timers[1];
+    map->raised = 0;
+    while (map->timer_count > 0 && map->raised == 0) {
+        const struct asyncore__due due = map->timers[TOP];
 
-        if (timer->when > now || timer->serial > last)
+        if (due.when > now || due.timer->serial > last)
             break;
-        asyncore_cancel(timer);
-        timer->target(timer);
+        if (due.timer->every)
+            repeat(map, due, now);
+        else
+            take_out(map, TOP);
+        map->dead_sought = false;
+        due.timer->target(due.timer);
     }
+    return map->raised;
 }
 
 void asyncore__timers_free(struct asyncore_map *map)
 {
-    while (map->timer_count > 0)
-        asyncore_cancel(map->timers[map->timer_count]);
+    for (; map->timer_count > 0; map->timer_count--)
+        map->timers[end_of(map) - 1].timer->place = 0;
     free(map->timers);
     map->timers = NULL;
     map->timer_size = 0;

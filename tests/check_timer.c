@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -202,31 +203,233 @@ START_TEST(test_bad_arguments)
 }
 END_TEST
 
-static int64_t last_when;
+struct measured_timer {
+    struct asyncore_timer timer;
+    double earliest, latest; /* it is due in between */
+};
+
+static double last_earliest;
 static int fired;
 
 static void check_order(struct asyncore_timer *timer)
 {
-    ck_assert(timer->when >= last_when);
-    last_when = timer->when;
+    const struct measured_timer *self = (struct measured_timer *)timer;
+
+    ck_assert(self->latest >= last_earliest);
+    ck_assert(self->earliest <= now());
+    last_earliest = self->earliest;
     fired++;
+}
+
+static void set_at_random(struct measured_timer *self, unsigned *seed)
+{
+    const double before = now();
+    double delay;
+
+    *seed = *seed * 1103515245U + 12345U;
+    delay = (*seed >> 8) % 1000 / 1e5;
+    ck_assert_int_eq(asyncore_call_later(&self->timer, delay, check_order, NULL), 0);
+    self->earliest = before + delay;
+    self->latest = now() + delay;
 }
 
 START_TEST(test_many_in_any_order)
 {
     enum { COUNT = 20000 };
-    static struct asyncore_timer timers[COUNT];
+    static struct measured_timer timers[COUNT];
     unsigned seed = 1;
 
-    for (int i = 0; i < COUNT; i++) {
-        seed = seed * 1103515245U + 12345U;
-        ck_assert_int_eq(
-            asyncore_call_later(&timers[i], (seed >> 8) % 1000 / 1e5, check_order, NULL), 0);
-    }
+    for (int i = 0; i < COUNT; i++)
+        set_at_random(&timers[i], &seed);
     for (int i = 0; i < COUNT; i += 4)
-        asyncore_cancel(&timers[i]);
+        asyncore_cancel(&timers[i].timer);
+    for (int i = 1; i < COUNT; i += 4)
+        set_at_random(&timers[i], &seed);
     ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
     ck_assert_int_eq(fired, COUNT * 3 / 4);
+}
+END_TEST
+
+/* ---- call_every and reset ---- */
+
+static int calls;
+
+static void count_to_three(struct asyncore_timer *timer)
+{
+    fire(timer);
+    if (++calls == 3)
+        asyncore_cancel(timer);
+}
+
+static void every(struct named_timer *timer, double seconds,
+                  void (*target)(struct asyncore_timer *))
+{
+    ck_assert_int_eq(asyncore_call_every(&timer->timer, seconds, target, NULL), 0);
+}
+
+START_TEST(test_call_every)
+{
+    struct named_timer a = {.name = "a"};
+    const double start = now();
+
+    every(&a, 0.01, count_to_three);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0); /* ends when it is cancelled */
+    ck_assert(now() - start >= 0.03);
+    assert_trace("a a a ");
+}
+END_TEST
+
+static double called_at[20];
+
+static void hold_up(struct asyncore_timer *timer)
+{
+    const struct timespec a_while = {.tv_nsec = 15000000};
+
+    called_at[calls++] = now();
+    if (calls % 2 == 1)
+        nanosleep(&a_while, NULL);
+    if (calls == 20)
+        asyncore_cancel(timer);
+}
+
+/* Due at 10, 20, 30...: the first lasts until 25, the second is late, but the third is due at 30,
+ * less than an interval after it. */
+START_TEST(test_call_every_does_not_drift)
+{
+    struct named_timer a = {.name = "a"};
+    double shortest = 1;
+
+    every(&a, 0.01, hold_up);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    for (int i = 1; i < 20; i++)
+        if (called_at[i] - called_at[i - 1] < shortest)
+            shortest = called_at[i] - called_at[i - 1];
+    ck_assert_msg(shortest < 0.0095, "never less than %f s between two calls", shortest);
+}
+END_TEST
+
+static void count(struct asyncore_timer *timer)
+{
+    (void)timer;
+    calls++;
+}
+
+START_TEST(test_call_every_does_not_make_up_for_what_it_missed)
+{
+    const struct timespec a_while = {.tv_nsec = 100000000};
+    struct named_timer a = {.name = "a"};
+    double start;
+
+    every(&a, 0.01, count);
+    nanosleep(&a_while, NULL);
+    start = now();
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    ck_assert_int_ge(calls, 1);
+    ck_assert_int_le(calls, 2 + (int)((now() - start) / 0.01));
+    asyncore_cancel(&a.timer);
+}
+END_TEST
+
+START_TEST(test_call_every_0_seconds_is_once_a_pass)
+{
+    struct named_timer a = {.name = "a"};
+
+    every(&a, 0, fire);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, 4), 0);
+    assert_trace("a a a a ");
+    asyncore_cancel(&a.timer);
+}
+END_TEST
+
+static void later_instead(struct asyncore_timer *timer)
+{
+    fire(timer);
+    asyncore_call_later(timer, 0, fire, NULL);
+}
+
+START_TEST(test_call_every_becomes_call_later)
+{
+    struct named_timer a = {.name = "a"};
+
+    every(&a, 0, later_instead);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("a a ");
+}
+END_TEST
+
+START_TEST(test_reset)
+{
+    struct named_timer a = {.name = "a"}, b = {.name = "b"};
+
+    ck_assert_int_eq(asyncore_reset(NULL), -EINVAL);
+    ck_assert_int_eq(asyncore_reset(&a.timer), -EINVAL);
+    set(&a, 0.02, fire);
+    set(&b, 0.02, fire);
+    ck_assert_int_eq(asyncore_reset(&a.timer), 0);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("b a ");
+    ck_assert_int_eq(asyncore_reset(&b.timer), 0); /* it has fired */
+    set(&a, 1000, fire);
+    asyncore_cancel(&a.timer);
+    a.timer.interval = 0;
+    ck_assert_int_eq(asyncore_reset(&a.timer), 0); /* it was cancelled */
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("a b ");
+}
+END_TEST
+
+static struct named_timer crowd[50];
+
+static void cancel_all(struct asyncore_timer *timer)
+{
+    for (int i = 0; i < 50; i++)
+        asyncore_cancel(&crowd[i].timer);
+    fire(timer);
+}
+
+START_TEST(test_a_target_cancels_all_that_are_due)
+{
+    for (int i = 0; i < 50; i++) {
+        crowd[i].name = "t";
+        set(&crowd[i], 0, cancel_all);
+    }
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("t ");
+}
+END_TEST
+
+START_TEST(test_between_maps)
+{
+    struct asyncore_map *map = asyncore_map_new();
+    struct named_timer a = {.name = "a"};
+
+    set(&a, 0, fire);
+    ck_assert_int_eq(asyncore_call_later(&a.timer, 0, fire, map), 0);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("");
+    ck_assert_int_eq(asyncore_loop(-1, map, -1), 0);
+    assert_trace("a ");
+    ck_assert_int_eq(asyncore_map_free(map), 0);
+}
+END_TEST
+
+START_TEST(test_a_million)
+{
+    enum { COUNT = 1000000 };
+    struct asyncore_timer *timers = calloc(COUNT, sizeof *timers);
+    unsigned seed = 1;
+
+    ck_assert_ptr_nonnull(timers);
+    for (int i = 0; i < COUNT; i++) {
+        seed = seed * 1103515245U + 12345U;
+        ck_assert_int_eq(asyncore_call_later(&timers[i], 1000 + seed % 1000, fire, NULL), 0);
+    }
+    for (int i = 0; i < COUNT; i++)
+        asyncore_cancel(&timers[i]);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("");
+    free(timers);
 }
 END_TEST
 
@@ -246,5 +449,14 @@ int main(void)
     tcase_add_test(tcase, test_timer_cuts_the_wait);
     tcase_add_test(tcase, test_bad_arguments);
     tcase_add_test(tcase, test_many_in_any_order);
+    tcase_add_test(tcase, test_call_every);
+    tcase_add_test(tcase, test_call_every_does_not_drift);
+    tcase_add_test(tcase, test_call_every_does_not_make_up_for_what_it_missed);
+    tcase_add_test(tcase, test_call_every_0_seconds_is_once_a_pass);
+    tcase_add_test(tcase, test_call_every_becomes_call_later);
+    tcase_add_test(tcase, test_reset);
+    tcase_add_test(tcase, test_a_target_cancels_all_that_are_due);
+    tcase_add_test(tcase, test_between_maps);
+    tcase_add_test(tcase, test_a_million);
     return run_suite(suite);
 }

@@ -101,7 +101,7 @@ static const char *error_name(int error)
     } names[] = {
         {EAGAIN, "EAGAIN"},         {EBADF, "EBADF"},   {ECONNREFUSED, "ECONNREFUSED"},
         {ECONNRESET, "ECONNRESET"}, {EINVAL, "EINVAL"}, {EIO, "EIO"},
-        {EMFILE, "EMFILE"},         {EPIPE, "EPIPE"},
+        {EMFILE, "EMFILE"},         {EPIPE, "EPIPE"},   {ETIMEDOUT, "ETIMEDOUT"},
     };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -1,0 +1,179 @@
+/*
+ * timeout.c - how long a dispatcher may connect, and how long it may be idle.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct asyncore_timeouts {
+    struct asyncore_timer connect; /* first member */
+    struct asyncore_timer idle;
+    struct asyncore_dispatcher *dispatcher;
+    double connect_seconds, idle_seconds; /* 0: none */
+    int64_t active_at;                    /* when data came or went the last time */
+};
+
+/* ==================================================
+ * connecting
+ */
+
+static int connect_timed_out(struct asyncore_dispatcher *self)
+{
+    self->connecting = false;
+    asyncore__changed(self);
+    return -ETIMEDOUT;
+}
+
+static void connect_is_due(struct asyncore_timer *timer)
+{
+    struct asyncore_dispatcher *self = ((struct asyncore_timeouts *)timer)->dispatcher;
+
+    if (self->connecting)
+        asyncore__raise(self->map, asyncore__serve(self, connect_timed_out));
+}
+
+int asyncore__connect_begins(struct asyncore_dispatcher *self)
+{
+    struct asyncore_timeouts *timeouts = self->timeouts;
+
+    if (timeouts == NULL)
+        return 0;
+    asyncore_cancel(&timeouts->connect);
+    if (timeouts->connect_seconds == 0 || !self->connecting || self->channel == NULL)
+        return 0;
+    return asyncore_call_later(&timeouts->connect, timeouts->connect_seconds, connect_is_due,
+                               self->map);
+}
+
+/* ==================================================
+ * idling
+ */
+
+static struct asyncore_timeouts *timeouts_of_idle(struct asyncore_timer *timer)
+{
+    return (void *)((char *)timer - offsetof(struct asyncore_timeouts, idle));
+}
+
+static void idle_is_due(struct asyncore_timer *timer);
+
+/* Data that come or go move no timer: when it is due, it is set for what is left. */
+static int wait_for_idleness(struct asyncore_timeouts *timeouts)
+{
+    const double active =
+        (double)(asyncore__now() - timeouts->active_at) / (double)ASYNCORE__SECOND;
+    const double left = timeouts->idle_seconds - active;
+
+    return asyncore_call_later(&timeouts->idle, left > 0 ? left : 0, idle_is_due,
+                               timeouts->dispatcher->map);
+}
+
+static void idle_is_due(struct asyncore_timer *timer)
+{
+    struct asyncore_timeouts *timeouts = timeouts_of_idle(timer);
+    struct asyncore_dispatcher *self = timeouts->dispatcher;
+    const int64_t now = asyncore__now();
+    const bool idle =
+        (double)(now - timeouts->active_at) >= timeouts->idle_seconds * (double)ASYNCORE__SECOND;
+
+    if (idle)
+        timeouts->active_at = now; /* should it live, it has as long again */
+    wait_for_idleness(timeouts);
+    if (idle)
+        asyncore__raise(self->map, asyncore__serve(self, asyncore_handle_timeout));
+}
+
+int asyncore__idling_begins(struct asyncore_dispatcher *self)
+{
+    struct asyncore_timeouts *timeouts = self->timeouts;
+
+    if (timeouts == NULL)
+        return 0;
+    asyncore_cancel(&timeouts->idle);
+    timeouts->active_at = asyncore__now();
+    if (timeouts->idle_seconds == 0 || self->channel == NULL)
+        return 0;
+    return wait_for_idleness(timeouts);
+}
+
+/* ==================================================
+ * with the dispatcher's place in the map they begin and end
+ */
+
+int asyncore__timeouts_begin(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__connect_begins(self);
+
+    return rc == 0 ? asyncore__idling_begins(self) : rc;
+}
+
+void asyncore__timeouts_end(struct asyncore_dispatcher *self)
+{
+    if (self->timeouts == NULL)
+        return;
+    asyncore_cancel(&self->timeouts->connect);
+    asyncore_cancel(&self->timeouts->idle);
+}
+
+void asyncore__timeouts_free(struct asyncore_dispatcher *self)
+{
+    asyncore__timeouts_end(self);
+    free(self->timeouts);
+    self->timeouts = NULL;
+}
+
+/* ==================================================
+ * what users see
+ */
+
+/* There is room for them only where they are used. */
+static int want_timeouts(struct asyncore_dispatcher *self, double seconds)
+{
+    const int rc = asyncore__check(self);
+
+    if (rc < 0)
+        return rc;
+    if (!(seconds >= 0))
+        return -EINVAL;
+    if (self->timeouts == NULL)
+        self->timeouts = calloc(1, sizeof *self->timeouts);
+    if (self->timeouts == NULL)
+        return -ENOMEM;
+    self->timeouts->dispatcher = self;
+    return 0;
+}
+
+int asyncore_set_connect_timeout(struct asyncore_dispatcher *self, double seconds)
+{
+    int rc = want_timeouts(self, seconds);
+
+    if (rc < 0)
+        return rc;
+    self->timeouts->connect_seconds = seconds;
+    rc = asyncore__connect_begins(self);
+    if (rc < 0)
+        self->timeouts->connect_seconds = 0;
+    return rc;
+}
+
+int asyncore_set_idle_timeout(struct asyncore_dispatcher *self, double seconds)
+{
+    int rc = want_timeouts(self, seconds);
+
+    if (rc < 0)
+        return rc;
+    self->timeouts->idle_seconds = seconds;
+    rc = asyncore__idling_begins(self);
+    if (rc < 0)
+        self->timeouts->idle_seconds = 0;
+    return rc;
+}
+
+int asyncore_reset_idle_timeout(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    if (rc == 0 && self->timeouts != NULL)
+        self->timeouts->active_at = asyncore__now();
+    return rc;
+}
