@@ -26,8 +26,17 @@
  * Errors.  A call returns 0 or a count, or a negative errno (-EAGAIN, -ECONNREFUSED...).  A handler
  * returns 0, or a negative errno, which is this library's "raise": see asyncore_read().
  *
- * Threads.  A map, and all that is in it, belongs to one thread at a time.  asyncore_stop() and
- * asyncore_wakeup() alone may be called from anywhere, signal handlers included.
+ * Threads.  A map belongs to one thread at a time, with all that is in it: dispatchers, timers,
+ * signal handlers.  Any number of threads may each run a map of its own.  Into the map of another
+ * reach asyncore_stop(), asyncore_wakeup() and asyncore_call_soon_threadsafe() alone, which may be
+ * called from any thread, and from signal handlers, until asyncore_map_free() is called; who wants
+ * anything else done there queues a call.
+ *
+ * Fork.  A child has the dispatchers of its parent, and shares the sockets with it: one of the two
+ * should let go of them.  The child may go on with a map, and then has a poller of its own; or drop
+ * it, with asyncore_close_all() or asyncore_map_free(), which closes the child's descriptors
+ * alone.  Neither touches the poller of the parent.  fork() inside a handler is no exception, but
+ * vfork() and clone() are: between them and exec no function here may be called.
  *
  * Lifetime.  asyncore_close() takes effect at once: the dispatcher is out of its map, its
  * descriptor is closed and none of its handlers is called again.  Its memory must stay until its class's
@@ -78,6 +87,8 @@ struct asyncore_map;
 struct asyncore_channel;
 struct asyncore_timer;
 struct asyncore_timeouts;
+struct asyncore_call;
+struct asyncore_signal_handler;
 
 /* asyncore.ExitNow: what a handler returns to leave the pass at once; it comes back out of
  * asyncore_poll() and asyncore_loop().  No errno has this value. */
@@ -549,10 +560,61 @@ ASYNCORE_API int asyncore_loop(double timeout, struct asyncore_map *map, int cou
  * signal handler.  Python's loop can only be left by ExitNow. */
 ASYNCORE_API void asyncore_stop(struct asyncore_map *map);
 
-/* Makes an asyncore_loop() that waits on this map go on to its next pass.  Calls are not counted:
- * many may wake once.  May be called from any thread and from a signal handler.  Medusa's
- * trigger. */
+/* Makes an asyncore_loop() or asyncore_poll() that waits on this map go on, to the end of its pass;
+ * if none waits, the next one does not.  Calls are not counted: many may wake once.  May be called
+ * from any thread and from a signal handler.  Medusa's trigger: trigger.pull_trigger(). */
 ASYNCORE_API void asyncore_wakeup(struct asyncore_map *map);
+
+/* A call that waits to be made.  Embed this where you like, zeroed; it must stay until target is
+ * called.  All fields are private. */
+struct asyncore_call {
+    void (*target)(struct asyncore_call *self);
+    struct asyncore_call *next;
+    int queued;
+    void *reserved[1];
+};
+
+/* Medusa's trigger.pull_trigger(thunk), asyncio's loop.call_soon_threadsafe(): has target(self)
+ * called by the thread that runs the loop of map, once, at the end of its current pass, and wakes it.
+ * Calls are made in the order in which they were queued.  A call that is queued already stays so,
+ * with the target that it has: what was written before this function is called is seen by the
+ * target that comes after it.  From there on, target included, it may be queued again.
+ * asyncore_loop() does not wait for calls to come, but makes those that are queued;
+ * asyncore_map_free() drops them.  May be called from any thread and from a signal handler.
+ * Returns 0, or -EINVAL (NULL). */
+ASYNCORE_API int asyncore_call_soon_threadsafe(struct asyncore_call *self,
+                                               void (*target)(struct asyncore_call *self),
+                                               struct asyncore_map *map);
+
+/* ---------------------------------------------------------------------------------------------
+ * Signals: asyncio's loop.add_signal_handler() and remove_signal_handler()
+ */
+
+/* Embed this where you like, zeroed; it must stay until it is removed.  All fields are private. */
+struct asyncore_signal_handler {
+    void (*target)(struct asyncore_signal_handler *self);
+    struct asyncore_map *map;
+    struct asyncore_signal_handler *prev, *next; /* of the same map */
+    struct asyncore_signal_handler *chain;       /* of the same signal */
+    int signum;
+    int pending;
+    void *reserved[2];
+};
+
+/* When the signal signum has come, has target(self) called by the loop of map: not from the signal
+ * handler, so that it may do anything.  Like signals, calls are not counted: several that come
+ * before the loop gets to it are one.  The same signal may be handled any number of times, for
+ * one map or for many, whose loops may run in different threads; it does not matter which thread
+ * it comes to.  Signal handlers keep no loop running.  What the process did with the signal before is
+ * restored when the last of its handlers is removed.  Not to be called from a signal handler.
+ * Returns 0, -EBUSY (self is added already), or -EINVAL (NULL, or no signal that can be handled). */
+ASYNCORE_API int asyncore_add_signal_handler(struct asyncore_signal_handler *self, int signum,
+                                             void (*target)(struct asyncore_signal_handler *self),
+                                             struct asyncore_map *map);
+
+/* target is called no more, also for a signal that has come.  asyncore_map_free() removes all of its
+ * map.  Removing one that is not added does nothing. */
+ASYNCORE_API void asyncore_remove_signal_handler(struct asyncore_signal_handler *self);
 
 /* ---------------------------------------------------------------------------------------------
  * Timers.  pyftpdlib's ioloop.call_later() and call_every(), and what they return: reset(), cancel().

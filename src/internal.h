@@ -184,6 +184,11 @@ struct asyncore_map {
     size_t timer_count, timer_size;
     uint64_t timer_serial;
 
+    _Atomic(struct asyncore_call *) calls;           /* the last one first */
+    struct asyncore_signal_handler *signal_handlers; /* in the order in which they were added */
+    struct asyncore_signal_handler *signal_handling; /* the next, while they are called */
+    atomic_bool signalled;                           /* some of them are pending */
+
     atomic_bool stop;
     atomic_bool woken;
     atomic_int wakeup_fd; /* the writing end; -1: none yet */
@@ -237,6 +242,22 @@ int64_t asyncore__next_timer(const struct asyncore_map *map); /* there must be o
  * asyncore__raise() was given. */
 int asyncore__timers_run(struct asyncore_map *map, uint64_t last);
 void asyncore__timers_free(struct asyncore_map *map);
+
+/* ---- call.c ---- */
+
+static inline bool asyncore__calls_wait(const struct asyncore_map *map)
+{
+    return atomic_load_explicit(&map->calls, memory_order_relaxed) != NULL;
+}
+
+/* Those that are queued now; what they queue in turn is for the next pass. */
+void asyncore__calls_run(struct asyncore_map *map);
+void asyncore__calls_drop(struct asyncore_map *map);
+
+/* ---- signal.c ---- */
+
+void asyncore__signals_run(struct asyncore_map *map);
+void asyncore__signals_free(struct asyncore_map *map);
 
 /* ---- timeout.c: all called where there may be none, and do nothing then ---- */
 

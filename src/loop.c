@@ -73,7 +73,7 @@ static void ask_all(struct asyncore_map *map)
 
 static bool nothing_to_wait_for(const struct asyncore_map *map)
 {
-    return map->channels == NULL && map->timer_count == 0;
+    return map->channels == NULL && map->timer_count == 0 && !asyncore__calls_wait(map);
 }
 
 #define UNWAKEABLE 0.1 /* seconds */
@@ -177,6 +177,10 @@ static int pass(struct asyncore_map *map, double timeout)
         rc = dispatch(map, ASYNCORE__EXPT, asyncore_exception);
     if (rc == 0)
         rc = asyncore__timers_run(map, last_timer);
+    if (rc == 0) {
+        asyncore__signals_run(map);
+        asyncore__calls_run(map);
+    }
     return rc;
 }
 

@@ -210,6 +210,8 @@ int asyncore_map_free(struct asyncore_map *map)
         return -EBUSY;
     asyncore_close_all(map, true);
     asyncore__timers_free(map);
+    asyncore__calls_drop(map);
+    asyncore__signals_free(map);
     asyncore__wakeup_close(map);
     LL_FOREACH_SAFE (map->unused, channel, next) {
         free(channel);
