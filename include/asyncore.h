@@ -203,7 +203,7 @@ struct asyncore_dispatcher {
     struct asyncore_channel *channel;   /* its place in the map; NULL when it is in none */
     struct asyncore_dispatcher *next;   /* among those that wait for destroy() */
     struct asyncore_timeouts *timeouts; /* NULL: it has none */
-    void *reserved[1];
+    const struct asyncore_class *plain; /* known to have no recv and send of its own */
     uint32_t state;
     uint32_t generation; /* counts the sockets it has had */
     int fd;

@@ -50,11 +50,8 @@ static struct asyncore_call *take_one(struct asyncore_call **calls)
 
 void asyncore__calls_run(struct asyncore_map *map)
 {
-    struct asyncore_call *calls;
+    struct asyncore_call *calls = take_all(map);
 
-    if (!asyncore__calls_wait(map))
-        return;
-    calls = take_all(map);
     while (calls != NULL) {
         struct asyncore_call *call = calls;
         void (*const target)(struct asyncore_call * self) = call->target;

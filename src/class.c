@@ -295,17 +295,3 @@ void asyncore_log_info(struct asyncore_dispatcher *self, const char *message,
     if (asyncore__check(self) != -EINVAL)
         ASYNCORE__CLASS_WITH(self, log_info)->log_info(self, message, type);
 }
-
-ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
-{
-    const int rc = asyncore__check_socket(self);
-
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, recv)->recv(self, buffer, size);
-}
-
-ssize_t asyncore_send(struct asyncore_dispatcher *self, const void *data, size_t size)
-{
-    const int rc = asyncore__check_socket(self);
-
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, send)->send(self, data, size);
-}

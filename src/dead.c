@@ -13,7 +13,10 @@
 
 #define IDLE_INTERVAL ASYNCORE__SECOND
 #define BUSY_INTERVAL (10 * ASYNCORE__SECOND)
-enum { FEW = 64 }; /* so many are looked at whenever nothing was found */
+enum {
+    FEW = 64,    /* so many are looked at whenever nothing was found */
+    SELDOM = 128 /* in so many busy passes there is one look at the clock */
+};
 
 static bool is_dead(int fd)
 {
@@ -41,34 +44,36 @@ size_t asyncore__find_dead(struct asyncore_map *map)
 
 /* Nobody is called, so nobody closes anything, between one look that found nothing to do and the
  * next: then there is no need for it. */
-static void look(struct asyncore_map *map)
+static inline void look(struct asyncore_map *map)
 {
     const bool idle = map->ready_count == 0;
-    const bool few = HASH_COUNT(map->channels) <= FEW;
-    const int64_t now = asyncore__now(), age = now - map->dead_sought_at;
+    int64_t now, age;
 
-    if (age < (idle ? IDLE_INTERVAL : BUSY_INTERVAL) && !(idle && few))
+    if (!idle && ++map->busy_passes % SELDOM != 0)
+        return;
+    now = asyncore__now();
+    age = now - map->dead_sought_at;
+    if (age < (idle ? IDLE_INTERVAL : BUSY_INTERVAL) && !(idle && HASH_COUNT(map->channels) <= FEW))
         return;
     asyncore__find_dead(map);
     map->dead_sought = true;
     map->dead_sought_at = now;
 }
 
-int asyncore__wait(struct asyncore_map *map, double timeout)
+int asyncore__wait(struct asyncore_map *map, int64_t timeout)
 {
-    const double interval = (double)IDLE_INTERVAL / (double)ASYNCORE__SECOND;
     int rc;
 
     if (!map->poller->forgets_closed || map->dead_sought)
         return map->poller->wait(map, timeout);
-    if (timeout >= 0 && timeout <= interval) {
+    if (timeout >= 0 && timeout <= IDLE_INTERVAL) {
         rc = map->poller->wait(map, timeout);
         look(map);
         return rc;
     }
-    rc = map->poller->wait(map, interval);
+    rc = map->poller->wait(map, IDLE_INTERVAL);
     look(map);
     if (rc == 0 && map->ready_count == 0)
-        rc = map->poller->wait(map, timeout < 0 ? timeout : timeout - interval);
+        rc = map->poller->wait(map, timeout < 0 ? timeout : timeout - IDLE_INTERVAL);
     return rc;
 }

@@ -13,20 +13,6 @@
 /* The address is longer than the dispatcher keeps (AF_UNIX): the system knows it. */
 enum { ADDRESS_NOT_KEPT = UCHAR_MAX };
 
-int asyncore__check(const struct asyncore_dispatcher *self)
-{
-    if (self != NULL && self->state == ASYNCORE__LIVE)
-        return 0;
-    return self != NULL && self->state == ASYNCORE__CLOSED ? -EBADF : -EINVAL;
-}
-
-int asyncore__check_socket(const struct asyncore_dispatcher *self)
-{
-    const int rc = asyncore__check(self);
-
-    return rc == 0 && self->fd < 0 ? -EBADF : rc;
-}
-
 /* ==================================================
  * the beginning
  */
@@ -263,15 +249,10 @@ int asyncore_del_channel(struct asyncore_dispatcher *self)
  * the end
  */
 
-void asyncore__enter(struct asyncore_map *map)
+/* What is closed in a destroy() comes onto the list while it is worked off. */
+void asyncore__destroy_doomed(struct asyncore_map *map)
 {
-    map->frames++;
-}
-
-void asyncore__leave(struct asyncore_map *map)
-{
-    /* What is closed in a destroy() comes onto the list while it is worked off. */
-    while (map->frames == 1 && map->doomed != NULL) {
+    while (map->doomed != NULL) {
         struct asyncore_dispatcher *self = map->doomed;
 
         map->doomed = self->next;
@@ -279,7 +260,6 @@ void asyncore__leave(struct asyncore_map *map)
         if (self->state == ASYNCORE__CLOSED) /* it may have been opened again */
             ASYNCORE__CLASS_WITH(self, destroy)->destroy(self);
     }
-    map->frames--;
 }
 
 static void doom(struct asyncore_dispatcher *self)

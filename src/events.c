@@ -43,15 +43,13 @@ int asyncore_handle_connect_event(struct asyncore_dispatcher *self)
 }
 
 /* The first event of a dispatcher that connects is the outcome; then comes what the event says. */
-static int after_connect(struct asyncore_dispatcher *self,
+static int outcome_first(struct asyncore_dispatcher *self,
                          int (*handler)(struct asyncore_dispatcher *))
 {
     struct asyncore_map *map = self->map;
     const uint32_t generation = self->generation;
     int rc;
 
-    if (self->connected || !self->connecting)
-        return handler(self);
     asyncore__enter(map);
     rc = asyncore_handle_connect_event(self);
     if (rc == 0 && self->generation == generation)
@@ -60,26 +58,38 @@ static int after_connect(struct asyncore_dispatcher *self,
     return rc;
 }
 
+static inline int read_event(struct asyncore_dispatcher *self)
+{
+    /* accepting sockets are never connected, they "spawn" new sockets that are connected */
+    if (self->accepting)
+        return asyncore_handle_accept(self);
+    if (self->connecting && !self->connected)
+        return outcome_first(self, asyncore_handle_read);
+    return ASYNCORE__CLASS_WITH(self, handle_read)->handle_read(self);
+}
+
+static inline int write_event(struct asyncore_dispatcher *self)
+{
+    /* Accepting sockets shouldn't get a write event.  We will pretend it didn't happen. */
+    if (self->accepting)
+        return 0;
+    if (self->connecting && !self->connected)
+        return outcome_first(self, asyncore_handle_write);
+    return ASYNCORE__CLASS_WITH(self, handle_write)->handle_write(self);
+}
+
 int asyncore_handle_read_event(struct asyncore_dispatcher *self)
 {
     const int rc = asyncore__check_socket(self);
 
-    if (rc < 0)
-        return rc;
-    /* accepting sockets are never connected, they "spawn" new sockets that are connected */
-    if (self->accepting)
-        return asyncore_handle_accept(self);
-    return after_connect(self, asyncore_handle_read);
+    return rc < 0 ? rc : read_event(self);
 }
 
 int asyncore_handle_write_event(struct asyncore_dispatcher *self)
 {
     const int rc = asyncore__check_socket(self);
 
-    /* Accepting sockets shouldn't get a write event.  We will pretend it didn't happen. */
-    if (rc < 0 || self->accepting)
-        return rc;
-    return after_connect(self, asyncore_handle_write);
+    return rc < 0 ? rc : write_event(self);
 }
 
 int asyncore_handle_expt_event(struct asyncore_dispatcher *self)
@@ -110,7 +120,7 @@ void asyncore__raise(struct asyncore_map *map, int rc)
         map->raised = rc;
 }
 
-static int except(struct asyncore_dispatcher *self, int error)
+static int handle_error(struct asyncore_dispatcher *self, int error)
 {
     if (!asyncore__is_error(error))
         return error == asyncore_ExitNow ? error : 0;
@@ -124,6 +134,11 @@ static int except(struct asyncore_dispatcher *self, int error)
     return error < 0 ? error : 0;
 }
 
+static inline int except(struct asyncore_dispatcher *self, int error)
+{
+    return error < 0 ? handle_error(self, error) : 0;
+}
+
 int asyncore__serve_error(struct asyncore_dispatcher *self, int error)
 {
     struct asyncore_map *map = self->map;
@@ -135,7 +150,8 @@ int asyncore__serve_error(struct asyncore_dispatcher *self, int error)
     return rc;
 }
 
-int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *))
+static inline int serve(struct asyncore_dispatcher *self,
+                        int (*event)(struct asyncore_dispatcher *))
 {
     struct asyncore_map *map;
     int rc = asyncore__check_socket(self);
@@ -149,29 +165,46 @@ int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asynco
     return rc;
 }
 
+int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *))
+{
+    return serve(self, event);
+}
+
 int asyncore_read(struct asyncore_dispatcher *self)
 {
-    return asyncore__serve(self, asyncore_handle_read_event);
+    return serve(self, read_event);
 }
 
 int asyncore_write(struct asyncore_dispatcher *self)
 {
-    return asyncore__serve(self, asyncore_handle_write_event);
+    return serve(self, write_event);
 }
 
 int asyncore_exception(struct asyncore_dispatcher *self)
 {
-    return asyncore__serve(self, asyncore_handle_expt_event);
+    return serve(self, asyncore_handle_expt_event);
+}
+
+int asyncore__serve_read(struct asyncore_dispatcher *self)
+{
+    return except(self, read_event(self));
+}
+
+int asyncore__serve_write(struct asyncore_dispatcher *self)
+{
+    if (self->channel->interest == ASYNCORE__CONNECT)
+        return except(self, asyncore_handle_connect_event(self));
+    return except(self, write_event(self));
+}
+
+int asyncore__serve_expt(struct asyncore_dispatcher *self)
+{
+    return except(self, asyncore_handle_expt_event(self));
 }
 
 int asyncore__serve_dead(struct asyncore_dispatcher *self)
 {
-    return asyncore__serve(self, asyncore_handle_close);
-}
-
-int asyncore__serve_connect(struct asyncore_dispatcher *self)
-{
-    return asyncore__serve(self, asyncore_handle_connect_event);
+    return except(self, asyncore_handle_close(self));
 }
 
 int asyncore_readwrite(struct asyncore_dispatcher *self, int flags)

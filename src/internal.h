@@ -4,6 +4,8 @@
 
 #include "asyncore.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -19,18 +21,21 @@
 /* ---- events.c: what a poller is asked for, and what it reports ---- */
 
 enum {
-    ASYNCORE__READ = 1,
-    ASYNCORE__WRITE = 2,
-    ASYNCORE__EXPT = 4,
-    ASYNCORE__CONNECT = 8, /* asked for: writing, but for the outcome of a connect alone */
-    ASYNCORE__DEAD = 16,   /* found: the descriptor is not open */
-    ASYNCORE__FAILED = 32  /* found: the poller does not take it */
+    ASYNCORE__READ = POLLIN,
+    ASYNCORE__WRITE = POLLOUT,
+    ASYNCORE__EXPT = POLLPRI,
+    ASYNCORE__CONNECT = 1 << 16, /* asked for: writing, but for the outcome of a connect alone */
+    ASYNCORE__DEAD = 1 << 17,    /* found: the descriptor is not open */
+    ASYNCORE__FAILED = 1 << 18   /* found: the poller does not take it */
 };
 
 /* The event, and "except: obj.handle_error()"; as asyncore_read() does. */
 int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *));
+/* The same, for the loop: the dispatcher is in its map. */
+int asyncore__serve_read(struct asyncore_dispatcher *self);
+int asyncore__serve_write(struct asyncore_dispatcher *self);
+int asyncore__serve_expt(struct asyncore_dispatcher *self);
 int asyncore__serve_dead(struct asyncore_dispatcher *self);
-int asyncore__serve_connect(struct asyncore_dispatcher *self);
 /* "except: obj.handle_error()", where no event is served. */
 int asyncore__serve_error(struct asyncore_dispatcher *self, int error);
 /* Ends the pass with this, if negative, from where nothing can be returned. */
@@ -46,9 +51,21 @@ enum {
 }; /* anything else: never initialised */
 
 /* 0 if the dispatcher may be used, -EINVAL or -EBADF if not. */
-int asyncore__check(const struct asyncore_dispatcher *self);
+static inline int asyncore__check(const struct asyncore_dispatcher *self)
+{
+    if (self != NULL && self->state == ASYNCORE__LIVE)
+        return 0;
+    return self != NULL && self->state == ASYNCORE__CLOSED ? -EBADF : -EINVAL;
+}
+
 /* The same, and it must have a socket. */
-int asyncore__check_socket(const struct asyncore_dispatcher *self);
+static inline int asyncore__check_socket(const struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check(self);
+
+    return rc == 0 && self->fd < 0 ? -EBADF : rc;
+}
+
 void asyncore__set_addr(struct asyncore_dispatcher *self, const struct sockaddr *addr,
                         socklen_t addrlen);
 
@@ -58,11 +75,6 @@ int asyncore__set_nonblocking(int fd);
 /* What socket() or accept() returned, made non-blocking and close-on-exec; or -1. */
 int asyncore__set_up(int fd);
 #endif
-
-/* Whoever calls a handler and uses the object afterwards does so between these two: what is closed
- * in between is destroyed when the outermost leaves. */
-void asyncore__enter(struct asyncore_map *map);
-void asyncore__leave(struct asyncore_map *map);
 
 /* ---- class.c ---- */
 
@@ -95,10 +107,28 @@ void asyncore__log_infof(struct asyncore_dispatcher *self, enum asyncore_log_typ
 
 ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size);
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size);
-/* What the system answered to a read or a write, errno included, and what a dispatcher returns for
- * it: at the end of the connection handle_eof or handle_close is called. */
-ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n);
-ssize_t asyncore__sent(struct asyncore_dispatcher *self, ssize_t n);
+/* What a dispatcher makes of it when the system has given or taken nothing, errno included: at the
+ * end of the connection handle_eof or handle_close is called. */
+ssize_t asyncore__nothing_received(struct asyncore_dispatcher *self, ssize_t n);
+ssize_t asyncore__nothing_sent(struct asyncore_dispatcher *self);
+/* Not idle, then.  Returns n. */
+ssize_t asyncore__active(struct asyncore_dispatcher *self, ssize_t n);
+
+/* What the system answered to a read or a write, and what a dispatcher returns for it. */
+static inline ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n)
+{
+    if (n <= 0)
+        return asyncore__nothing_received(self, n);
+    return self->timeouts == NULL ? n : asyncore__active(self, n);
+}
+
+static inline ssize_t asyncore__sent(struct asyncore_dispatcher *self, ssize_t n)
+{
+    if (n < 0)
+        return asyncore__nothing_sent(self);
+    return self->timeouts == NULL ? n : asyncore__active(self, n);
+}
+
 int asyncore__socket_error(int fd);
 bool asyncore__disconnected(int error);
 bool asyncore__would_block(int error);
@@ -118,7 +148,7 @@ bool asyncore__dispatcher_with_send_writable(struct asyncore_dispatcher *self);
 bool asynchat__readable(struct asyncore_dispatcher *self);
 bool asynchat__writable(struct asyncore_dispatcher *self);
 
-/* ---- map.c ---- */
+/* ---- the map ---- */
 
 /* A dispatcher's place in a map.  Places are used again but never freed before the map, and each
  * use has a generation of its own: (channel, generation) names one stay of one dispatcher, which a
@@ -167,9 +197,12 @@ struct asyncore_map {
     size_t always_ready_count, always_ready_size;
     struct asyncore__ready *ready; /* what the pass found; has room for all channels, twice */
     size_t ready_count, ready_size;
-    unsigned found; /* all their events */
+    unsigned found;  /* all their events */
+    uint64_t newest; /* the generation of the last one */
+    bool unsorted;
     int64_t dead_sought_at;
     bool dead_sought; /* and nobody has been called since */
+    unsigned busy_passes;
 
     bool polling;
     int raised;                         /* see asyncore__raise() */
@@ -196,6 +229,26 @@ struct asyncore_map {
     struct asyncore_channel wakeup_channel;
 };
 
+/* ---- dispatcher.c ---- */
+
+void asyncore__destroy_doomed(struct asyncore_map *map);
+
+/* Whoever calls a handler and uses the object afterwards does so between these two: what is closed
+ * in between is destroyed when the outermost leaves. */
+static inline void asyncore__enter(struct asyncore_map *map)
+{
+    map->frames++;
+}
+
+static inline void asyncore__leave(struct asyncore_map *map)
+{
+    if (map->frames == 1 && map->doomed != NULL)
+        asyncore__destroy_doomed(map);
+    map->frames--;
+}
+
+/* ---- map.c ---- */
+
 struct asyncore_map *asyncore__map(const struct asyncore_map *map); /* NULL: the default one */
 struct asyncore_channel *asyncore__find(struct asyncore_map *map, int fd);
 size_t asyncore__channel_limit(const struct asyncore_map *map); /* with one more added */
@@ -211,7 +264,7 @@ void asyncore__unlist(struct asyncore_map *map, struct asyncore_channel *channel
 /* ---- poller.c ---- */
 
 int asyncore__poller_open(struct asyncore_map *map);
-/* Opens another if the one there is cannot go on; at the beginning of a pass. */
+/* Opens one if there is none, or the one there is cannot go on; at the beginning of a pass. */
 int asyncore__poller_renew(struct asyncore_map *map);
 void asyncore__poller_close(struct asyncore_map *map);
 /* Is this a child of the process that opened the poller? */
@@ -229,14 +282,16 @@ void asyncore__ready_sort(struct asyncore_map *map);
 /* Reports those whose descriptors are not open; returns how many. */
 size_t asyncore__find_dead(struct asyncore_map *map);
 /* The poller's wait, and a look for the dead if the poller does not find them. */
-int asyncore__wait(struct asyncore_map *map, double timeout);
+int asyncore__wait(struct asyncore_map *map, int64_t timeout);
 
 /* ---- timer.c: times in nanoseconds on a clock that never jumps ---- */
 
 #define ASYNCORE__SECOND INT64_C(1000000000)
 
 int64_t asyncore__now(void);
-double asyncore__until(int64_t when, double timeout);         /* the shorter of both, in seconds */
+/* What is left until then; or timeout, if that is less, and not below 0, which is for ever. */
+int64_t asyncore__until(int64_t when, int64_t timeout);
+int64_t asyncore__nanoseconds(double seconds);
 int64_t asyncore__next_timer(const struct asyncore_map *map); /* there must be one */
 /* Fires those that are due, and were set no later than the one with this serial.  Returns 0, or what
  * asyncore__raise() was given. */
@@ -255,6 +310,11 @@ void asyncore__calls_run(struct asyncore_map *map);
 void asyncore__calls_drop(struct asyncore_map *map);
 
 /* ---- signal.c ---- */
+
+static inline bool asyncore__signals_wait(const struct asyncore_map *map)
+{
+    return atomic_load_explicit(&map->signalled, memory_order_relaxed);
+}
 
 void asyncore__signals_run(struct asyncore_map *map);
 void asyncore__signals_free(struct asyncore_map *map);

@@ -5,8 +5,9 @@
 #include "poller.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <utlist.h>
+
+#define UNWAKEABLE (ASYNCORE__SECOND / 10)
 
 /* ==================================================
  * asking: what does each dispatcher wait for?
@@ -76,11 +77,9 @@ static bool nothing_to_wait_for(const struct asyncore_map *map)
     return map->channels == NULL && map->timer_count == 0 && !asyncore__calls_wait(map);
 }
 
-#define UNWAKEABLE 0.1 /* seconds */
-
-static int wait_for_events(struct asyncore_map *map, double timeout)
+static int wait_for_events(struct asyncore_map *map, int64_t timeout)
 {
-    int rc = asyncore__poller_open(map); /* there may be timers alone */
+    int rc;
 
     if (nothing_to_wait_for(map)) /* a predicate closed the last one */
         return 0;
@@ -91,11 +90,11 @@ static int wait_for_events(struct asyncore_map *map, double timeout)
     if (map->ready_count > 0)
         timeout = 0;
     /* Without a descriptor for it nobody can wake the loop, which then looks by itself. */
-    if (rc == 0 && timeout != 0 && asyncore__wakeup_open(map) < 0)
+    if (timeout != 0 && map->wakeup_channel.interest == 0 && asyncore__wakeup_open(map) < 0)
         timeout = timeout < 0 || timeout > UNWAKEABLE ? UNWAKEABLE : timeout;
-    if (rc == 0)
-        rc = asyncore__wait(map, timeout);
-    asyncore__ready_sort(map);
+    rc = asyncore__wait(map, timeout);
+    if (map->unsorted)
+        asyncore__ready_sort(map);
     return rc == -EINTR ? 0 : rc;
 }
 
@@ -105,26 +104,27 @@ static int wait_for_events(struct asyncore_map *map, double timeout)
 
 /* The event goes to whom it was found for: not to one that has been closed since, nor to another
  * that has its descriptor or its place now. */
-static struct asyncore_dispatcher *addressee(const struct asyncore__ready *ready)
+static inline bool is_for(const struct asyncore__ready *ready, unsigned events)
 {
-    return ready->channel->generation == ready->generation ? ready->channel->dispatcher : NULL;
+    return (ready->events & events) != 0 && ready->channel->generation == ready->generation;
 }
 
-static int dispatch(struct asyncore_map *map, unsigned event,
-                    int (*call)(struct asyncore_dispatcher *obj))
+static inline int dispatch(struct asyncore_map *map, unsigned event,
+                           int (*call)(struct asyncore_dispatcher *obj))
 {
-    int rc = 0;
-
     if ((map->found & event) == 0)
         return 0;
-    for (size_t i = 0; rc == 0 && i < map->ready_count; i++) {
+    for (size_t i = 0; i < map->ready_count; i++) {
         const struct asyncore__ready *ready = &map->ready[i];
-        struct asyncore_dispatcher *obj = addressee(ready);
+        int rc;
 
-        if ((ready->events & event) != 0 && obj != NULL)
-            rc = call(obj);
+        if (!is_for(ready, event))
+            continue;
+        rc = call(ready->channel->dispatcher);
+        if (rc != 0)
+            return rc;
     }
-    return rc;
+    return 0;
 }
 
 /* Those who cannot be waited for. */
@@ -132,13 +132,11 @@ static int dispatch_failures(struct asyncore_map *map)
 {
     int rc = 0;
 
-    if ((map->found & (ASYNCORE__DEAD | ASYNCORE__FAILED)) == 0)
-        return 0;
     for (size_t i = 0; rc == 0 && i < map->ready_count; i++) {
         const struct asyncore__ready *ready = &map->ready[i];
-        struct asyncore_dispatcher *obj = addressee(ready);
+        struct asyncore_dispatcher *obj = ready->channel->dispatcher;
 
-        if (obj == NULL || (ready->events & (ASYNCORE__DEAD | ASYNCORE__FAILED)) == 0)
+        if (!is_for(ready, ASYNCORE__DEAD | ASYNCORE__FAILED))
             continue;
         asyncore__changed(obj); /* should it live, it is asked again */
         rc = (ready->events & ASYNCORE__DEAD) != 0 ? asyncore__serve_dead(obj)
@@ -147,44 +145,39 @@ static int dispatch_failures(struct asyncore_map *map)
     return rc;
 }
 
-static int write_or_connect(struct asyncore_dispatcher *obj)
-{
-    if (obj->channel->interest == ASYNCORE__CONNECT)
-        return asyncore__serve_connect(obj);
-    return asyncore_write(obj);
-}
-
-static int pass(struct asyncore_map *map, double timeout)
+static int pass(struct asyncore_map *map, int64_t timeout)
 {
     const uint64_t last_timer = map->timer_serial; /* what is set in a pass fires in a later one */
     int rc = asyncore__poller_renew(map);
 
     map->ready_count = 0;
     map->found = 0;
+    map->newest = 0;
+    map->unsorted = false;
     if (rc == 0) {
         ask_all(map);
         rc = wait_for_events(map, timeout);
     }
     if (map->ready_count > 0 || map->asked != NULL)
         map->dead_sought = false;
-    if (rc == 0)
+    if (rc == 0 && (map->found & (ASYNCORE__DEAD | ASYNCORE__FAILED)) != 0)
         rc = dispatch_failures(map);
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__READ, asyncore_read);
+        rc = dispatch(map, ASYNCORE__READ, asyncore__serve_read);
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__WRITE, write_or_connect);
+        rc = dispatch(map, ASYNCORE__WRITE, asyncore__serve_write);
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__EXPT, asyncore_exception);
-    if (rc == 0)
+        rc = dispatch(map, ASYNCORE__EXPT, asyncore__serve_expt);
+    if (rc == 0 && map->timer_count > 0)
         rc = asyncore__timers_run(map, last_timer);
-    if (rc == 0) {
+    if (rc == 0 && asyncore__signals_wait(map))
         asyncore__signals_run(map);
+    if (rc == 0 && asyncore__calls_wait(map))
         asyncore__calls_run(map);
-    }
     return rc;
 }
 
-static int poll_once(struct asyncore_map *map, double timeout)
+static int poll_once(struct asyncore_map *map, int64_t timeout)
 {
     int rc;
 
@@ -215,11 +208,12 @@ int asyncore_poll(double timeout, struct asyncore_map *map)
 
     map = asyncore__map(map);
     rc = begin(map, timeout);
-    return rc == 0 ? poll_once(map, timeout) : rc;
+    return rc == 0 ? poll_once(map, asyncore__nanoseconds(timeout)) : rc;
 }
 
 int asyncore_loop(double timeout, struct asyncore_map *map, int count)
 {
+    const int64_t wait = asyncore__nanoseconds(timeout);
     int rc;
 
     map = asyncore__map(map);
@@ -227,7 +221,7 @@ int asyncore_loop(double timeout, struct asyncore_map *map, int count)
     if (rc < 0)
         return rc;
     while (rc == 0 && !nothing_to_wait_for(map) && count != 0 && !atomic_load(&map->stop)) {
-        rc = poll_once(map, timeout);
+        rc = poll_once(map, wait);
         if (count > 0)
             count--;
     }

@@ -146,6 +146,8 @@ int asyncore__poller_open(struct asyncore_map *map)
 
 int asyncore__poller_renew(struct asyncore_map *map)
 {
+    if (map->poller == NULL) /* there may be timers alone */
+        return asyncore__poller_open(map);
     if (asyncore__forked(map))
         asyncore__wakeup_close(map); /* the parent's too */
     else if (!map->stale)

@@ -4,8 +4,6 @@
 
 #include "internal.h"
 
-#include <poll.h>
-
 struct asyncore__poller {
     const char *name;
 
@@ -27,10 +25,10 @@ struct asyncore__poller {
      * always succeeds. */
     int (*watch)(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest);
 
-    /* Waits for timeout seconds (below 0: for ever; rounded up) and reports with
+    /* Waits for timeout nanoseconds (below 0: for ever; rounded up) and reports with
      * asyncore__found(), each channel once.  A signal ends the wait with -EINTR.  A descriptor
      * that is not open is found ASYNCORE__DEAD, and does not keep the others from being served. */
-    int (*wait)(struct asyncore_map *map, double timeout);
+    int (*wait)(struct asyncore_map *map, int64_t timeout);
 };
 
 extern const struct asyncore__poller asyncore__select_poller;
@@ -46,15 +44,18 @@ extern const struct asyncore__poller asyncore__kqueue_poller;
 static inline void asyncore__found(struct asyncore_map *map, struct asyncore_channel *channel,
                                    unsigned events)
 {
-    struct asyncore__ready *ready;
+    struct asyncore__ready *ready = &map->ready[map->ready_count];
 
-    if (map->ready_count == map->ready_size) /* some were found twice; the next pass finds them */
+    if (map->ready_count == map->ready_size) /* somebody was found twice: next time */
         return;
-    ready = &map->ready[map->ready_count++];
     ready->channel = channel;
     ready->generation = channel->generation;
     ready->events = events;
+    if (ready->generation < map->newest)
+        map->unsorted = true;
+    map->newest = ready->generation;
     map->found |= events;
+    map->ready_count++;
 }
 
 /* ==================================================
@@ -63,37 +64,29 @@ static inline void asyncore__found(struct asyncore_map *map, struct asyncore_cha
 
 static inline unsigned asyncore__poll_events(unsigned interest)
 {
-    return ((interest & ASYNCORE__READ) != 0 ? POLLIN : 0U) |
-           ((interest & (ASYNCORE__WRITE | ASYNCORE__CONNECT)) != 0 ? POLLOUT : 0U) |
-           ((interest & ASYNCORE__EXPT) != 0 ? POLLPRI : 0U);
+    return interest == ASYNCORE__CONNECT ? POLLOUT : interest;
 }
 
 /* What select() would say: a hang-up or an error is something to be read, or written.  0 is a
  * hang-up to which it says nothing; told again and again, it would keep the loop from sleeping. */
 static inline unsigned asyncore__poll_found(unsigned revents, unsigned interest)
 {
-    const unsigned ends = POLLHUP | POLLERR;
-
+    if ((revents & (POLLHUP | POLLERR)) != 0)
+        revents |= (revents & POLLERR) != 0 ? POLLIN | POLLOUT : POLLIN;
     if (interest == ASYNCORE__CONNECT)
-        return (revents & (POLLOUT | ends)) != 0 ? ASYNCORE__WRITE : 0;
-    return interest & (((revents & (POLLIN | ends)) != 0 ? ASYNCORE__READ : 0U) |
-                       ((revents & (POLLOUT | POLLERR)) != 0 ? ASYNCORE__WRITE : 0U) |
-                       ((revents & POLLPRI) != 0 ? ASYNCORE__EXPT : 0U));
+        return revents != 0 ? ASYNCORE__WRITE : 0;
+    return revents & interest;
 }
 
 /* Rounded up, lest a pass be made before its time; -1: for ever. */
-static inline int asyncore__milliseconds(double timeout)
+static inline int asyncore__milliseconds(int64_t nanoseconds)
 {
-    const double longest = 1e9; /* eleven days; what is longer is waited for in several passes */
-    double milliseconds = timeout * 1e3;
-    int rounded;
+    const int64_t millisecond = 1000000;
+    const int64_t longest = 1000000 * ASYNCORE__SECOND; /* what is longer takes several passes */
 
-    if (timeout < 0)
+    if (nanoseconds < 0)
         return -1;
-    if (milliseconds > longest)
-        milliseconds = longest;
-    rounded = (int)milliseconds;
-    return rounded < milliseconds ? rounded + 1 : rounded;
+    return (int)(((nanoseconds < longest ? nanoseconds : longest) + millisecond - 1) / millisecond);
 }
 
 /* ==================================================

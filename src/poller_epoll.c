@@ -109,10 +109,10 @@ static int epoll_watch(struct asyncore_map *map, struct asyncore_channel *channe
     return 0;
 }
 
-static void find(struct asyncore_map *map, const struct epoll_event *event)
+/* More than what was asked for: a hang-up or an error; or the outcome of a connect. */
+static void find_more(struct asyncore_map *map, struct asyncore_channel *channel, unsigned revents)
 {
-    struct asyncore_channel *channel = event->data.ptr;
-    const unsigned events = asyncore__poll_found(event->events, channel->interest);
+    const unsigned events = asyncore__poll_found(revents, channel->interest);
 
     if (events != 0)
         asyncore__found(map, channel, events);
@@ -120,7 +120,19 @@ static void find(struct asyncore_map *map, const struct epoll_event *event)
         leave(map, channel); /* until it asks for something else */
 }
 
-static int epoll_wait_for(struct asyncore_map *map, double timeout)
+static void find(struct asyncore_map *map, const struct epoll_event *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct asyncore_channel *channel = events[i].data.ptr;
+
+        if ((events[i].events & ~channel->interest) == 0)
+            asyncore__found(map, channel, events[i].events);
+        else
+            find_more(map, channel, events[i].events);
+    }
+}
+
+static int epoll_wait_for(struct asyncore_map *map, int64_t timeout)
 {
     struct epoll_state *state = map->poller_state;
     int n;
@@ -130,9 +142,9 @@ static int epoll_wait_for(struct asyncore_map *map, double timeout)
     n = epoll_wait(state->fd, state->events, (int)state->size, asyncore__milliseconds(timeout));
     if (n < 0)
         return -errno;
-    for (int i = 0; i < n; i++)
-        find(map, &state->events[i]);
-    asyncore__always_ready_find(map);
+    find(map, state->events, (size_t)n);
+    if (map->always_ready_count > 0)
+        asyncore__always_ready_find(map);
     return 0;
 }
 

@@ -87,7 +87,7 @@ static void find(struct asyncore_map *map, size_t index)
         fd->fd = -1; /* until it asks for something else */
 }
 
-static int poll_wait(struct asyncore_map *map, double timeout)
+static int poll_wait(struct asyncore_map *map, int64_t timeout)
 {
     struct poll_state *state = map->poller_state;
     int n = poll(state->fds, (nfds_t)state->count, asyncore__milliseconds(timeout));

@@ -103,22 +103,15 @@ static int select_watch(struct asyncore_map *map, struct asyncore_channel *chann
 }
 
 /* Rounded up, lest a pass be made before its time.  NULL: for ever. */
-static struct timeval *timeval(double timeout, struct timeval *tv)
+static struct timeval *timeval(int64_t nanoseconds, struct timeval *tv)
 {
-    const double longest = 1e8; /* three years; some systems refuse more */
-    double microseconds;
+    const int64_t longest = 100000000; /* seconds, three years; some systems refuse more */
+    const int64_t microseconds = (nanoseconds + 999) / 1000;
 
-    if (timeout < 0)
+    if (nanoseconds < 0)
         return NULL;
-    if (timeout > longest)
-        timeout = longest;
-    tv->tv_sec = (time_t)timeout;
-    microseconds = (timeout - (double)tv->tv_sec) * 1e6;
-    tv->tv_usec = (suseconds_t)microseconds;
-    if ((double)tv->tv_usec < microseconds && ++tv->tv_usec == 1000000) {
-        tv->tv_usec = 0;
-        tv->tv_sec++;
-    }
+    tv->tv_sec = (time_t)(microseconds / 1000000 < longest ? microseconds / 1000000 : longest);
+    tv->tv_usec = (suseconds_t)(microseconds % 1000000);
     return tv;
 }
 
@@ -150,7 +143,7 @@ static void find(struct asyncore_map *map, size_t words)
     }
 }
 
-static int select_wait(struct asyncore_map *map, double timeout)
+static int select_wait(struct asyncore_map *map, int64_t timeout)
 {
     struct select_state *state = map->poller_state;
     struct timeval tv;

@@ -134,8 +134,6 @@ void asyncore__signals_run(struct asyncore_map *map)
 {
     struct asyncore_signal_handler *handler;
 
-    if (!atomic_load_explicit(&map->signalled, memory_order_relaxed))
-        return;
     atomic_store(&map->signalled, false); /* before the look at each, lest one be missed */
     for (handler = map->signal_handlers; handler != NULL; handler = map->signal_handling) {
         map->signal_handling = handler->next; /* which moves on by itself if that one is removed */

@@ -17,9 +17,10 @@
  * what an errno means
  */
 
+/* Or a signal came first, which some systems report even where nothing would block. */
 bool asyncore__would_block(int error)
 {
-    return error == EAGAIN || error == EWOULDBLOCK;
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
 /* The connection is gone: what CPython calls _DISCONNECTED, and the ordinary deaths of a network.
@@ -162,13 +163,6 @@ int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *ad
  * data
  */
 
-/* Data came or went. */
-static void note_activity(struct asyncore_dispatcher *self)
-{
-    if (self->timeouts != NULL)
-        asyncore_reset_idle_timeout(self);
-}
-
 static ssize_t ended(struct asyncore_dispatcher *self, int (*handler)(struct asyncore_dispatcher *))
 {
     const int rc = handler(self);
@@ -176,12 +170,8 @@ static ssize_t ended(struct asyncore_dispatcher *self, int (*handler)(struct asy
     return rc < 0 ? rc : 0;
 }
 
-ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n)
+ssize_t asyncore__nothing_received(struct asyncore_dispatcher *self, ssize_t n)
 {
-    if (n > 0) {
-        note_activity(self);
-        return n;
-    }
     /* a closed connection is indicated by signaling a read condition, and having recv() return 0.
      */
     if (n == 0)
@@ -191,49 +181,83 @@ ssize_t asyncore__received(struct asyncore_dispatcher *self, ssize_t n)
     return asyncore__disconnected(errno) ? ended(self, asyncore_handle_close) : -errno;
 }
 
-ssize_t asyncore__sent(struct asyncore_dispatcher *self, ssize_t n)
+ssize_t asyncore__nothing_sent(struct asyncore_dispatcher *self)
 {
-    if (n >= 0) {
-        note_activity(self);
-        return n;
-    }
     if (asyncore__would_block(errno) || errno == ENOBUFS || errno == ENOMEM)
         return 0;
     return asyncore__disconnected(errno) ? ended(self, asyncore_handle_close) : -errno;
 }
 
+static inline ssize_t receive(struct asyncore_dispatcher *self, void *buffer, size_t size)
+{
+    if (size == 0) /* 0 could not be told from the end of file */
+        return -EINVAL;
+    return asyncore__received(self, recv(self->fd, buffer, size, 0));
+}
+
+static inline ssize_t send_with(struct asyncore_dispatcher *self, const void *data, size_t size,
+                                int flags)
+{
+    return asyncore__sent(self, send(self->fd, data, size, flags | MSG_NOSIGNAL));
+}
+
 ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
 {
     const int rc = asyncore__check_socket(self);
-    ssize_t n;
 
-    if (rc < 0)
-        return rc;
-    if (size == 0) /* 0 could not be told from the end of file */
-        return -EINVAL;
-    do
-        n = recv(self->fd, buffer, size, 0);
-    while (n < 0 && errno == EINTR);
-    return asyncore__received(self, n);
-}
-
-static ssize_t send_with(struct asyncore_dispatcher *self, const void *data, size_t size, int flags)
-{
-    const int rc = asyncore__check_socket(self);
-    ssize_t n;
-
-    if (rc < 0)
-        return rc;
-    do
-        n = send(self->fd, data, size, flags | MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    return asyncore__sent(self, n);
+    return rc < 0 ? rc : receive(self, buffer, size);
 }
 
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size)
 {
-    return send_with(self, data, size, 0);
+    const int rc = asyncore__check_socket(self);
+
+    return rc < 0 ? rc : send_with(self, data, size, 0);
 }
+
+/* ==================================================
+ * self.recv(data), self.send(data): a class that was found to have neither of its own is not searched
+ * again for every message
+ */
+
+static bool is_plain(const struct asyncore_dispatcher *self)
+{
+    return asyncore__check_socket(self) == 0 && self->plain == self->cls;
+}
+
+static ssize_t recv_by_class(struct asyncore_dispatcher *self, void *buffer, size_t size)
+{
+    const int rc = asyncore__check_socket(self);
+
+    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, recv)->recv(self, buffer, size);
+}
+
+static ssize_t send_by_class(struct asyncore_dispatcher *self, const void *data, size_t size)
+{
+    const int rc = asyncore__check_socket(self);
+    const struct asyncore_class *cls;
+
+    if (rc < 0)
+        return rc;
+    cls = ASYNCORE__CLASS_WITH(self, send);
+    if (cls == &asyncore_dispatcher_class && ASYNCORE__CLASS_WITH(self, recv) == cls)
+        self->plain = self->cls;
+    return cls->send(self, data, size);
+}
+
+ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
+{
+    return is_plain(self) ? receive(self, buffer, size) : recv_by_class(self, buffer, size);
+}
+
+ssize_t asyncore_send(struct asyncore_dispatcher *self, const void *data, size_t size)
+{
+    return is_plain(self) ? send_with(self, data, size, 0) : send_by_class(self, data, size);
+}
+
+/* ==================================================
+ * the last word
+ */
 
 ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, size_t size)
 {
@@ -282,8 +306,7 @@ ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *buffer, size_t
         return -errno;
     if (addr != NULL && addrlen != NULL)
         *addrlen = length;
-    note_activity(self);
-    return n;
+    return self->timeouts == NULL ? n : asyncore__active(self, n);
 }
 
 ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data, size_t size,
@@ -299,6 +322,5 @@ ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data, size
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return -errno;
-    note_activity(self);
-    return n;
+    return self->timeouts == NULL ? n : asyncore__active(self, n);
 }

@@ -96,6 +96,12 @@ int asyncore__idling_begins(struct asyncore_dispatcher *self)
     return wait_for_idleness(timeouts);
 }
 
+ssize_t asyncore__active(struct asyncore_dispatcher *self, ssize_t n)
+{
+    self->timeouts->active_at = asyncore__now();
+    return n;
+}
+
 /* ==================================================
  * with the dispatcher's place in the map they begin and end
  */

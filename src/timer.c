@@ -15,12 +15,27 @@ int64_t asyncore__now(void)
     return now.tv_sec * ASYNCORE__SECOND + now.tv_nsec;
 }
 
-double asyncore__until(int64_t when, double timeout)
+int64_t asyncore__until(int64_t when, int64_t timeout)
 {
-    const int64_t left = when - asyncore__now();
-    const double seconds = left > 0 ? (double)left / (double)ASYNCORE__SECOND : 0;
+    int64_t left = when - asyncore__now();
 
-    return timeout < 0 || seconds < timeout ? seconds : timeout;
+    if (left < 0)
+        left = 0;
+    return timeout < 0 || left < timeout ? left : timeout;
+}
+
+/* Rounded up; below 0 stays so. */
+int64_t asyncore__nanoseconds(double seconds)
+{
+    const double longest = 1e9; /* thirty years */
+    double nanoseconds;
+    int64_t rounded;
+
+    if (!(seconds >= 0))
+        return -1;
+    nanoseconds = (seconds < longest ? seconds : longest) * (double)ASYNCORE__SECOND;
+    rounded = (int64_t)nanoseconds;
+    return (double)rounded < nanoseconds ? rounded + 1 : rounded;
 }
 
 /* ==================================================
@@ -160,8 +175,6 @@ static int count_down(struct asyncore_timer *self)
 static int set(struct asyncore_timer *self, double seconds, bool every,
                void (*target)(struct asyncore_timer *self), struct asyncore_map *map)
 {
-    const double longest = 1e9; /* thirty years */
-
     if (self == NULL || target == NULL || !(seconds >= 0))
         return -EINVAL;
     map = asyncore__map(map);
@@ -169,7 +182,7 @@ static int set(struct asyncore_timer *self, double seconds, bool every,
         asyncore_cancel(self);
     self->target = target;
     self->map = map;
-    self->interval = (int64_t)((seconds < longest ? seconds : longest) * (double)ASYNCORE__SECOND);
+    self->interval = asyncore__nanoseconds(seconds);
     self->every = every;
     return count_down(self);
 }
@@ -222,11 +235,8 @@ static void repeat(struct asyncore_map *map, struct asyncore__due due, int64_t n
 
 int asyncore__timers_run(struct asyncore_map *map, uint64_t last)
 {
-    int64_t now;
+    const int64_t now = asyncore__now();
 
-    if (map->timer_count == 0)
-        return 0;
-    now = asyncore__now();
     map->raised = 0;
     while (map->timer_count > 0 && map->raised == 0) {
         const struct asyncore__due due = map->timers[TOP];

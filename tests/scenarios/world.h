@@ -47,9 +47,9 @@ struct world {
     struct character *characters;
     struct actor *actors; /* in the order in which they were added to the map */
     struct peer *peers;
-    int nowhere_fd; /* bound, and nobody listens */
+    int nowhere_fd;       /* bound, and nobody listens */
     bool poller_is_given; /* on the command line: the scenario's is not looked at */
-    bool stirred;   /* something has happened since the last settle() */
+    bool stirred;         /* something has happened since the last settle() */
 };
 
 /* One call of a method of a dispatcher, with its arguments. */
