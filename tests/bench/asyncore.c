@@ -6,6 +6,7 @@
 #include "serve.h"
 
 #include <asyncore.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static int check(int rc, const char *call)
@@ -18,6 +19,14 @@ static bool open_map(const char *poller)
 {
     /* It says itself which it has. */
     return poller == NULL || asyncore_map_set_poller(NULL, poller) == 0;
+}
+
+static void about(void)
+{
+    printf("asyncore %s; asyncore_dispatcher %zu, asyncore_dispatcher_with_send %zu, "
+           "asyncore_timer %zu\n",
+           asyncore_version(), sizeof(struct asyncore_dispatcher),
+           sizeof(struct asyncore_dispatcher_with_send), sizeof(struct asyncore_timer));
 }
 
 static void serve(int fd, const struct asyncore_class *server_class)
@@ -244,9 +253,9 @@ static void timer_pass(void)
 
 const struct contender contender = {
     .open = open_map,
+    .about = about,
     .echo = serve_echo,
     .echo_buffered = serve_echo_buffered,
-    .connection_size = sizeof(struct asyncore_dispatcher),
     .chain_open = chain_open,
     .chain_pass = chain_pass,
     .timers_open = timers_open,

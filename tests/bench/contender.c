@@ -25,7 +25,7 @@ static const char usage[] =
     "  time-more       the same, four bytes and the end in one segment\n"
     "  chain N M K     K writes travel M at once through N pipes; prints CPU ns per write\n"
     "  timers N        adds, cancels and fires N timers; prints CPU ns per timer of each\n"
-    "  connection      prints the size of the struct that it has for a connection, in bytes\n"
+    "  about           prints its version, and the sizes of what its users keep, in bytes\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 wrong options, 77 this contender does not have that.\n";
 
@@ -166,8 +166,10 @@ static int work(char **words)
         return parse_numbers(words + 1, 1, numbers) ? timers_measure(numbers[0]) : bad_usage();
     if (words[1] != NULL)
         return bad_usage();
-    if (strcmp(words[0], "connection") == 0)
-        return printf("%zu\n", contender.connection_size) > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (strcmp(words[0], "about") == 0) {
+        contender.about();
+        return EXIT_SUCCESS;
+    }
     if (strcmp(words[0], "echo") == 0)
         return serve(contender.echo);
     if (strcmp(words[0], "echo-buffered") == 0)

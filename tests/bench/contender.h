@@ -15,6 +15,8 @@ struct contender {
      * False if it has no such poller. */
     bool (*open)(const char *poller);
 
+    void (*about)(void); /* prints its version, and the bytes of what its users keep, in one line */
+
     /* Servers, on a listener that does not block.  They serve until a signal ends the program.
      * The listener is accepted from until nobody waits.  A connection is read once when it is
      * ready and what came is sent back at once; what its peer does not take is kept, and the peer
@@ -23,7 +25,6 @@ struct contender {
     void (*echo_buffered)(int listener); /* by what the loop's library has for buffered output */
     void (*time)(int listener);          /* RFC 868: accept, send four bytes, close */
     void (*time_more)(int listener);     /* the four bytes and the end in one segment */
-    size_t connection_size;              /* of its own struct of an echo's connection, in bytes */
 
     /* The chain of pipes.  Calls chain_step(i) when fds[i] can be read. */
     void (*chain_open)(const int *fds, size_t count);

@@ -9,6 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CPYTHON = os.path.join(HERE, "asyncore_cpython.py")
 
 OURS = "asyncore", "timed"
+NAMES = "epoll", "asyncore", "libev", "libevent", "libuv"
 
 
 def program(build, name):

@@ -6,7 +6,9 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,6 +22,16 @@ static bool open_epoll(const char *poller)
 {
     epoll = must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     return poller == NULL || strcmp(poller, "epoll") == 0;
+}
+
+struct connection {
+    int fd;
+    struct rest rest;
+};
+
+static void about(void)
+{
+    printf("glibc %s; connection %zu\n", gnu_get_libc_version(), sizeof(struct connection));
 }
 
 static void control(int operation, int fd, uint32_t interest, epoll_data_t data)
@@ -39,11 +51,6 @@ static int wait_for_events(void)
 /* ==================================================
  * echo
  */
-
-struct connection {
-    int fd;
-    struct rest rest;
-};
 
 static void accept_all(int listener)
 {
@@ -143,10 +150,10 @@ static void chain_pass(void)
 
 const struct contender contender = {
     .open = open_epoll,
+    .about = about,
     .echo = serve_echo,
     .time = serve_time,
     .time_more = serve_time_more,
-    .connection_size = sizeof(struct connection),
     .chain_open = chain_open,
     .chain_pass = chain_pass,
 };

@@ -5,6 +5,7 @@
 #include "serve.h"
 
 #include <ev.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,12 @@ static bool open_loop(const char *poller)
     }
     loop = ev_loop_new(flags);
     return loop != NULL;
+}
+
+static void about(void)
+{
+    printf("libev %d.%d; ev_io %zu, ev_timer %zu\n", ev_version_major(), ev_version_minor(),
+           sizeof(ev_io), sizeof(ev_timer));
 }
 
 /* ==================================================
@@ -172,9 +179,9 @@ static void timer_pass(void)
 
 const struct contender contender = {
     .open = open_loop,
+    .about = about,
     .echo = serve_echo,
     .time = serve_time,
-    .connection_size = sizeof(struct connection),
     .chain_open = chain_open,
     .chain_pass = chain_pass,
     .timers_open = timers_open,

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/listener.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,11 @@ static bool open_base(const char *poller)
     base = event_base_new_with_config(config);
     event_config_free(config);
     return base != NULL;
+}
+
+static void about(void)
+{
+    printf("libevent %s; event %zu\n", event_get_version(), sizeof(struct event));
 }
 
 static void serve(int listener, evconnlistener_cb callback)
@@ -197,10 +203,10 @@ static void timer_pass(void)
 
 const struct contender contender = {
     .open = open_base,
+    .about = about,
     .echo = serve_echo,
     .echo_buffered = serve_echo_buffered,
     .time = serve_time,
-    .connection_size = sizeof(struct connection),
     .chain_open = chain_open,
     .chain_pass = chain_pass,
     .timers_open = timers_open,

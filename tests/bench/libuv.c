@@ -5,6 +5,7 @@
 #include "contender.h"
 #include "serve.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -21,6 +22,12 @@ static bool open_loop(const char *poller)
 {
     check(uv_loop_init(&loop), "uv_loop_init");
     return poller == NULL || strcmp(poller, "epoll") == 0;
+}
+
+static void about(void)
+{
+    printf("libuv %s; uv_tcp_t %zu, uv_timer_t %zu\n", uv_version_string(), sizeof(uv_tcp_t),
+           sizeof(uv_timer_t));
 }
 
 static void free_handle(uv_handle_t *handle)
@@ -209,9 +216,9 @@ static void timer_pass(void)
 
 const struct contender contender = {
     .open = open_loop,
+    .about = about,
     .echo = serve_echo,
     .time = serve_time,
-    .connection_size = sizeof(uv_tcp_t),
     .chain_open = chain_open,
     .chain_pass = chain_pass,
     .timers_open = timers_open,

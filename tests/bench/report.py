@@ -1,7 +1,12 @@
-"""The tables."""
+"""What was measured, as tables and as JSON.
+
+The results: {"machine": ..., "rounds": N, "works": {work: {group: {contender: row}}}}, where a row
+is {quantity: [of each round]}, or {"skipped": why}.
+"""
+import json
 from statistics import median
 
-WIDTH = 31
+LABEL = 30
 
 
 def mad(numbers):
@@ -15,89 +20,128 @@ def ratios(row, first, key):
     return [number / other for number, other in zip(row.get(key, []), first.get(key, []))]
 
 
-def spread(numbers, digits):
+# ==================================================
+# columns: a title, a width, and what makes the text of a row and the first row of its group
+# ==================================================
+
+def spread(numbers, digits=2, scale=1):
     if not numbers:
         return "-"
-    text = f"{median(numbers):.{digits}f}"
-    return text + (f" ±{mad(numbers):.{digits}f}" if len(numbers) > 1 else "")
+    text = f"{scale * median(numbers):.{digits}f}"
+    return text + (f" ±{scale * mad(numbers):.{digits}f}" if len(numbers) > 1 else "")
 
 
-def plain(numbers, digits=0):
-    return f"{median(numbers):.{digits}f}" if numbers else "-"
+def cpu(key, title, digits=2):
+    return [(title, 13, lambda row, _: spread(row.get(key), digits)),
+            ("ratio", 12, lambda row, first: spread(ratios(row, first, key)))]
 
 
-def pair(row, keys, digits=0):
-    return " / ".join(plain(row.get(key), digits) for key in keys)
-
-
-def percent(numbers):
-    if not numbers:
-        return "-"
-    text = f"{100 * median(numbers):+.1f}"
-    return text + (f" ±{100 * mad(numbers):.1f}" if len(numbers) > 1 else "") + " %"
-
-
-def column(title, width, text):
-    """text makes it of the row and the first row of its group."""
+def plain(title, width, digits, *keys):
+    def text(row, _):
+        numbers = [row.get(key) for key in keys]
+        return "/".join(f"{median(n):.{digits}f}" if n else "-" for n in numbers)
     return title, width, text
 
 
-def cpu_columns(key, title, digits=2):
-    return [column(title, 14, lambda row, _: spread(row.get(key), digits)),
-            column("ratio", 12, lambda row, first: spread(ratios(row, first, key), 2))]
+SEEN = [plain("per s", 8, 0, "rate"), plain("p50/p99 ms", 12, 2, "p50", "p99")]
+COUNTS = [plain("calls", 10, 2, "syscalls 50", "syscalls 1"),
+          plain("instr.", 10, 0, "instructions 50", "instructions 1"),
+          plain("malloc", 8, 2, "allocations")]
+KIB = [plain("KiB", 7, 2, "kib")]
+IDLE = [("for the idle, %", 17, lambda row, _: spread(row.get("change"), 1, 100))]
+
+ECHO_NOTE = """\
+calls, instr., malloc: system calls, user-space instructions and allocations for each message,
+counted with 50 connections in lockstep / with 1.  KiB: resident, for each idle connection."""
 
 
-SEEN = [column("per s", 8, lambda row, _: plain(row.get("rate"))),
-        column("p50/p99 ms", 13, lambda row, _: pair(row, ("p50", "p99"), 2))]
+# ==================================================
+# tables: a title, columns, groups of rows, and a note
+# ==================================================
 
-TABLES = {
-    "time": ("time: a request is a connection, 64 at once",
-             cpu_columns("cpu", "CPU µs/request") + SEEN),
-    "echo": ("echo: messages of 64 bytes, 50 connections",
-             cpu_columns("cpu", "CPU µs/message") + SEEN),
-    "idle": ("idle: the same, with 900 idle connections on select and poll, 15,000 on epoll",
-             cpu_columns("cpu", "CPU µs/message") + [
-                 column("for the idle", 15, lambda row, _: percent(row.get("change"))),
-                 column("KiB/connection", 15, lambda row, _: plain(row.get("kib"), 2)),
-             ]),
-    "counts": ("counts: per message, with 50 connections in lockstep / with 1", [
-        column("system calls", 15, lambda row, _: pair(row, ("syscalls 50", "syscalls 1"), 2)),
-        column("user instructions", 20,
-               lambda row, _: pair(row, ("instructions 50", "instructions 1"))),
-        column("allocations", 13, lambda row, _: plain(row.get("allocations"), 2)),
-    ]),
-    "timers": ("timers: CPU ns to add, cancel and fire one of many", [
-        entry for key in ("add", "cancel", "fire") for entry in cpu_columns(key, key, 0)]),
-}
+def echo_table(works):
+    """All that was measured of the echo servers beside each other."""
+    columns, groups = [], {}
+    for work, more in ("echo", cpu("cpu", "CPU µs") + SEEN), ("counts", COUNTS), ("idle", KIB):
+        if work not in works:
+            continue
+        columns += more
+        for group, rows in works[work].items():
+            for who, row in rows.items():
+                mine = groups.setdefault(group, {}).setdefault(who, {})
+                # Of the idle work the memory alone: its times have a table of their own.
+                mine.update({key: row[key] for key in row if work != "idle" or key == "kib"})
+    return "Echo: messages of 64 bytes, 50 connections", columns, groups, ECHO_NOTE
 
 
-def chain_tables(chains):
-    """One for each group: they differ in their numbers of pipes."""
-    for group, sizes in chains.items():
-        columns = []
-        for pipes, active in sizes:
-            columns += cpu_columns(f"{pipes}/{active}", f"{pipes} / {active}")
-        yield group, ("chain: CPU µs per write, of pipes / bytes that travel at once", columns)
+def tables(results):
+    works = results["works"]
+    if "time" in works:
+        yield ("Time: requests by RFC 868, 64 at once", cpu("cpu", "CPU µs") + SEEN,
+               works["time"], "")
+    if works.keys() & {"echo", "counts", "idle"}:
+        yield echo_table(works)
+    for group, rows in works.get("idle", {}).items():
+        yield (f"The same echo, and {results['idle'][group]:,} idle connections",
+               cpu("cpu", "CPU µs") + IDLE, {group: rows}, "")
+    for group, rows in works.get("chain", {}).items():
+        keys = [f"{pipes}/{active}" for pipes, active in results["chains"][group]]
+        yield ("Chain: one write to the next pipe, of pipes/bytes that travel at once, CPU µs",
+               [column for key in keys for column in cpu(key, key)], {group: rows}, "")
+    if "timers" in works:
+        yield (f"Timers: one of {results['timers']:,}, CPU ns",
+               [column for key in ("add", "cancel", "fire") for column in cpu(key, key, 0)],
+               works["timers"], "")
 
 
-def rows_of(group, columns):
-    first = next(iter(group.values()))
-    for who, row in group.items():
+def lines_of(columns, rows):
+    first = next(iter(rows.values()))
+    for who, row in rows.items():
         if "skipped" in row:
-            yield f"{who:{WIDTH}} skipped: {row['skipped']}"
+            yield f"{who:{LABEL}} skipped: {row['skipped']}"
         else:
-            yield f"{who:{WIDTH}}" + "".join(f"{text(row, first):>{width}}"
+            yield f"{who:{LABEL}}" + "".join(f"{text(row, first):>{width}}"
                                              for _, width, text in columns)
 
 
-def table(title, columns, groups):
-    lines = ["", title, f"{'':{WIDTH}}" + "".join(f"{name:>{width}}" for name, width, _ in columns)]
-    for group in groups:
-        lines += [*rows_of(group, columns), ""]
-    return "\n".join(lines[:-1])
+def text_of(results):
+    lines = []
+    for title, columns, groups, note in tables(results):
+        lines += [title, " " * LABEL + "".join(f"{name:>{width}}" for name, width, _ in columns)]
+        for rows in groups.values():
+            lines += [*lines_of(columns, rows), ""]
+        if note:
+            lines += [note, ""]
+    rounds = results["rounds"]
+    if rounds > 1:
+        lines.append(f"Medians of {rounds} rounds, ± the median absolute deviation.")
+    lines += ["ratio: to the first of its group, in the same round.  Rates and latencies are mostly"
+              " the load's own limit.", "", "Versions, and bytes of what their users keep:",
+              *results["contenders"]]
+    return "\n".join(lines)
 
 
-def text_of(work, groups, chains):
-    if work != "chain":
-        return table(*TABLES[work], groups.values())
-    return "\n".join(table(*described, [groups[group]]) for group, described in chain_tables(chains))
+# ==================================================
+# JSON
+# ==================================================
+
+def row_json(row):
+    return {key: value if key == "skipped" else [float(f"{number:.4g}") for number in value]
+            for key, value in row.items()}
+
+
+def json_of(results):
+    """Indented, but for the rows, which have a line each."""
+    rows = []
+
+    def mark(row):
+        rows.append(json.dumps(row_json(row)))
+        return f"row {len(rows) - 1}"
+
+    works = {work: {group: {who: mark(row) for who, row in members.items()}
+                    for group, members in groups.items()}
+             for work, groups in results["works"].items()}
+    text = json.dumps({**results, "works": works}, indent=1, ensure_ascii=False)
+    for number, row in enumerate(rows):
+        text = text.replace(f'"row {number}"', row, 1)
+    return text + "\n"

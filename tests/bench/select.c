@@ -5,6 +5,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,11 @@ static int max_fd, writers; /* how many are in to_write: mostly none, and then n
 static bool open_select(const char *poller)
 {
     return poller == NULL || strcmp(poller, "select") == 0;
+}
+
+static void about(void)
+{
+    printf("glibc %s; connection %zu\n", gnu_get_libc_version(), sizeof(struct rest));
 }
 
 static void watch(int fd)
@@ -43,11 +49,7 @@ static int wait_for_events(void)
  * echo
  */
 
-struct connection {
-    struct rest rest;
-};
-
-static struct connection connections[FD_SETSIZE];
+static struct rest rests[FD_SETSIZE];
 
 static void accept_all(int listener)
 {
@@ -59,7 +61,7 @@ static void accept_all(int listener)
 
 static void read_connection(int fd)
 {
-    switch (echo(fd, &connections[fd].rest)) {
+    switch (echo(fd, &rests[fd])) {
     case ALL_SENT:
         break;
     case SOME_LEFT:
@@ -75,7 +77,7 @@ static void read_connection(int fd)
 
 static void write_connection(int fd)
 {
-    const enum echoed echoed = rest_send(fd, &connections[fd].rest);
+    const enum echoed echoed = rest_send(fd, &rests[fd]);
 
     if (echoed == SOME_LEFT)
         return;
@@ -84,7 +86,7 @@ static void write_connection(int fd)
     if (echoed == ALL_SENT) {
         FD_SET(fd, &to_read);
     } else {
-        rest_drop(&connections[fd].rest);
+        rest_drop(&rests[fd]);
         close(fd);
     }
 }
@@ -156,9 +158,9 @@ static void chain_pass(void)
 
 const struct contender contender = {
     .open = open_select,
+    .about = about,
     .echo = serve_echo,
     .time = serve_time,
-    .connection_size = sizeof(struct connection),
     .chain_open = chain_open,
     .chain_pass = chain_pass,
 };

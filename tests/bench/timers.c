@@ -1,6 +1,6 @@
 /*
- * timers.c - what timers cost: all are added, with random times, and cancelled in random order; then
- * added again, and fired when all are due.  The same times and the same order for everybody.
+ * timers.c - what timers cost: all are added, with random times, and cancelled in random order;
+ * then added again, and fired when all are due.  The same times and the same order for everybody.
  */
 #include "contender.h"
 

@@ -1,8 +1,10 @@
 """The works that are measured: each function measures one contender once, and gives its numbers.
 
-CPU times are µs of the server's process per message (echo), request (time) or write (chain), and ns
-per timer; what has "kib" in its name is KiB.
+CPU times are of the contender's process: µs for each message (echo, idle), request (time) or write
+(chain), ns for each timer.
 """
+import contextlib
+import dataclasses
 import random
 import resource
 
@@ -12,19 +14,27 @@ import measure
 from measure import Skip
 
 WARM_UP = 2000
-ACTIVE, AT_ONCE = 50, 64
+ACTIVE = 50
 IDLE = {"epoll": 15000, "select": 900}
 # Pipes, bytes that travel at once; those that select can watch, too.
 CHAINS = {"epoll": [(100, 1), (1000, 1), (1000, 100)], "select": [(100, 1), (400, 1), (400, 100)]}
 
 
+@dataclasses.dataclass(frozen=True)
 class Sizes:
     """How much is done to measure once."""
-    echo, time, idle, writes, timers = 40000, 20000, 40000, 50000, 1000000
+    rounds: int
+    echo: int = 40000
+    time: int = 20000
+    idle: int = 40000
+    writes: int = 20000
+    timers: int = 1000000
+    counted: tuple = (ACTIVE, 1)  # connections
 
 
-class QuickSizes:
-    echo, time, idle, writes, timers = 10000, 5000, 10000, 10000, 200000
+FULL = Sizes(rounds=9)
+QUICK = Sizes(rounds=1, echo=10000, time=5000, idle=10000, writes=5000, timers=200000,
+              counted=(ACTIVE,))
 
 
 def window(process, load, messages):
@@ -82,23 +92,31 @@ class Works:
         return {"cpu": cpu, "change": 2 * cpu / (before + after) - 1, "kib": kib}
 
     def chain(self, command, group):
-        return {f"{pipes}/{active}": measure.alone([*command, "chain", str(pipes), str(active),
-                                                    str(self.sizes.writes)])[0] / 1000
-                for pipes, active in CHAINS[group]}
+        row = {}
+        for pipes, active in CHAINS[group]:
+            words = ["chain", str(pipes), str(active), str(self.sizes.writes)]
+            row[f"{pipes}/{active}"] = float(measure.output(command + words)) / 1000
+        return row
 
     def timers(self, command, _):
-        numbers = measure.alone([*command, "timers", str(self.sizes.timers)])
-        return dict(zip(("add", "cancel", "fire"), numbers))
+        numbers = measure.output([*command, "timers", str(self.sizes.timers)]).split()
+        return dict(zip(("add", "cancel", "fire"), map(float, numbers)))
 
     def counts(self, command, _):
         row = {}
-        for active in ACTIVE, 1:
+        for active in self.sizes.counted:
             row[f"syscalls {active}"] = counts.syscalls(command, self.echo_load, active)
             if not contenders.is_cpython(command):
                 row[f"instructions {active}"] = counts.instructions(command, self.echo_load, active)
         if not contenders.is_cpython(command):
             row["allocations"] = counts.allocations(command, self.echo_load, ACTIVE)
         return row
+
+    def described(self):
+        """What the contenders say of themselves."""
+        for name in contenders.NAMES:
+            with contextlib.suppress(Skip):
+                yield measure.output(contenders.bench(self.build, name) + ["about"])
 
 
 def interleaved(works, name, rounds, progress):
