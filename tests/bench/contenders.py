@@ -1,0 +1,96 @@
+"""Who takes part: the commands of each, by work.
+
+A group is compared to its first contender, the loop written by hand.
+"""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CPYTHON = os.path.join(HERE, "asyncore_cpython.py")
+
+OURS = "asyncore", "timed"
+NAMES = "epoll", "asyncore", "libev", "libevent", "libuv"
+
+
+def program(build, name):
+    return os.path.join(build, "tests", "bench", name)
+
+
+def bench(build, name, poller=None):
+    return [program(build, f"bench_{name}"), *(["--poller", poller] if poller else [])]
+
+
+def echo(build):
+    """The echo servers, in groups."""
+    ours = "asyncore"
+    return {
+        "epoll": {
+            "hand-written epoll": bench(build, "epoll") + ["echo"],
+            "asyncore dispatcher": bench(build, ours, "epoll") + ["echo"],
+            "asyncore dispatcher_with_send": bench(build, ours, "epoll") + ["echo-buffered"],
+            "libev": bench(build, "libev", "epoll") + ["echo"],
+            "libevent": bench(build, "libevent", "epoll") + ["echo"],
+            "libevent bufferevent": bench(build, "libevent", "epoll") + ["echo-buffered"],
+            "libuv": bench(build, "libuv") + ["echo"],
+        },
+        "select": {
+            "hand-written select": bench(build, "select") + ["echo"],
+            "asyncore on select": bench(build, ours, "select") + ["echo"],
+            "asyncore on poll": bench(build, ours, "poll") + ["echo"],
+            "libev on select": bench(build, "libev", "select") + ["echo"],
+            "libevent on select": bench(build, "libevent", "select") + ["echo"],
+            "CPython asyncore": [sys.executable, CPYTHON, "echo"],
+        },
+    }
+
+
+def time(build):
+    timed = [os.path.join(build, "dispatchers", "timed"), "--port", "0", "--address", "127.0.0.1"]
+    return {
+        "epoll": {
+            "hand-written epoll": bench(build, "epoll") + ["time"],
+            "hand-written, one segment": bench(build, "epoll") + ["time-more"],
+            "timed on epoll": ["env", "ASYNCORE_POLLER=epoll", *timed],
+            "libev": bench(build, "libev", "epoll") + ["time"],
+            "libevent": bench(build, "libevent", "epoll") + ["time"],
+            "libuv": bench(build, "libuv") + ["time"],
+        },
+        "select": {
+            "hand-written select": bench(build, "select") + ["time"],
+            "timed on select": ["env", "ASYNCORE_POLLER=select", *timed],
+            "CPython asyncore": [sys.executable, CPYTHON, "time"],
+        },
+    }
+
+
+def chain(build):
+    return {
+        "epoll": {
+            "hand-written epoll": bench(build, "epoll"),
+            "asyncore": bench(build, "asyncore", "epoll"),
+            "libev": bench(build, "libev", "epoll"),
+            "libevent": bench(build, "libevent", "epoll"),
+            "libuv": bench(build, "libuv"),
+        },
+        "select": {
+            "hand-written select": bench(build, "select"),
+            "asyncore on select": bench(build, "asyncore", "select"),
+            "libev on select": bench(build, "libev", "select"),
+            "libevent on select": bench(build, "libevent", "select"),
+        },
+    }
+
+
+def timers(build):
+    return {
+        "heap": {
+            "libev": bench(build, "libev"),
+            "asyncore": bench(build, "asyncore"),
+            "libevent": bench(build, "libevent"),
+            "libuv": bench(build, "libuv"),
+        },
+    }
+
+
+def is_cpython(command):
+    return CPYTHON in command

@@ -1,0 +1,147 @@
+"""What was measured, as tables and as JSON.
+
+The results: {"machine": ..., "rounds": N, "works": {work: {group: {contender: row}}}}, where a row
+is {quantity: [of each round]}, or {"skipped": why}.
+"""
+import json
+from statistics import median
+
+LABEL = 30
+
+
+def mad(numbers):
+    """The median of the distances from the median."""
+    middle = median(numbers)
+    return median(abs(number - middle) for number in numbers)
+
+
+def ratios(row, first, key):
+    """To the first contender of the group, in the same round."""
+    return [number / other for number, other in zip(row.get(key, []), first.get(key, []))]
+
+
+# ==================================================
+# columns: a title, a width, and what makes the text of a row and the first row of its group
+# ==================================================
+
+def spread(numbers, digits=2, scale=1):
+    if not numbers:
+        return "-"
+    text = f"{scale * median(numbers):.{digits}f}"
+    return text + (f" ±{scale * mad(numbers):.{digits}f}" if len(numbers) > 1 else "")
+
+
+def cpu(key, title, digits=2):
+    return [(title, 13, lambda row, _: spread(row.get(key), digits)),
+            ("ratio", 12, lambda row, first: spread(ratios(row, first, key)))]
+
+
+def plain(title, width, digits, *keys):
+    def text(row, _):
+        numbers = [row.get(key) for key in keys]
+        return "/".join(f"{median(n):.{digits}f}" if n else "-" for n in numbers)
+    return title, width, text
+
+
+SEEN = [plain("per s", 8, 0, "rate"), plain("p50/p99 ms", 12, 2, "p50", "p99")]
+COUNTS = [plain("calls", 10, 2, "syscalls 50", "syscalls 1"),
+          plain("instr.", 10, 0, "instructions 50", "instructions 1"),
+          plain("malloc", 8, 2, "allocations")]
+KIB = [plain("KiB", 7, 2, "kib")]
+IDLE = [("for the idle, %", 17, lambda row, _: spread(row.get("change"), 1, 100))]
+
+ECHO_NOTE = """\
+calls, instr., malloc: system calls, user-space instructions and allocations for each message,
+counted with 50 connections in lockstep / with 1.  KiB: resident, for each idle connection."""
+
+
+# ==================================================
+# tables: a title, columns, groups of rows, and a note
+# ==================================================
+
+def echo_table(works):
+    """All that was measured of the echo servers beside each other."""
+    columns, groups = [], {}
+    for work, more in ("echo", cpu("cpu", "CPU µs") + SEEN), ("counts", COUNTS), ("idle", KIB):
+        if work not in works:
+            continue
+        columns += more
+        for group, rows in works[work].items():
+            for who, row in rows.items():
+                mine = groups.setdefault(group, {}).setdefault(who, {})
+                # Of the idle work the memory alone: its times have a table of their own.
+                mine.update({key: row[key] for key in row if work != "idle" or key == "kib"})
+    return "Echo: messages of 64 bytes, 50 connections", columns, groups, ECHO_NOTE
+
+
+def tables(results):
+    works = results["works"]
+    if "time" in works:
+        yield ("Time: requests by RFC 868, 64 at once", cpu("cpu", "CPU µs") + SEEN,
+               works["time"], "")
+    if works.keys() & {"echo", "counts", "idle"}:
+        yield echo_table(works)
+    for group, rows in works.get("idle", {}).items():
+        yield (f"The same echo, and {results['idle'][group]:,} idle connections",
+               cpu("cpu", "CPU µs") + IDLE, {group: rows}, "")
+    for group, rows in works.get("chain", {}).items():
+        keys = [f"{pipes}/{active}" for pipes, active in results["chains"][group]]
+        yield ("Chain: one write to the next pipe, of pipes/bytes that travel at once, CPU µs",
+               [column for key in keys for column in cpu(key, key)], {group: rows}, "")
+    if "timers" in works:
+        yield (f"Timers: one of {results['timers']:,}, CPU ns",
+               [column for key in ("add", "cancel", "fire") for column in cpu(key, key, 0)],
+               works["timers"], "")
+
+
+def lines_of(columns, rows):
+    first = next(iter(rows.values()))
+    for who, row in rows.items():
+        if "skipped" in row:
+            yield f"{who:{LABEL}} skipped: {row['skipped']}"
+        else:
+            yield f"{who:{LABEL}}" + "".join(f"{text(row, first):>{width}}"
+                                             for _, width, text in columns)
+
+
+def text_of(results):
+    lines = []
+    for title, columns, groups, note in tables(results):
+        lines += [title, " " * LABEL + "".join(f"{name:>{width}}" for name, width, _ in columns)]
+        for rows in groups.values():
+            lines += [*lines_of(columns, rows), ""]
+        if note:
+            lines += [note, ""]
+    rounds = results["rounds"]
+    if rounds > 1:
+        lines.append(f"Medians of {rounds} rounds, ± the median absolute deviation.")
+    lines += ["ratio: to the first of its group, in the same round.  Rates and latencies are mostly"
+              " the load's own limit.", "", "Versions, and bytes of what their users keep:",
+              *results["contenders"]]
+    return "\n".join(lines)
+
+
+# ==================================================
+# JSON
+# ==================================================
+
+def row_json(row):
+    return {key: value if key == "skipped" else [float(f"{number:.4g}") for number in value]
+            for key, value in row.items()}
+
+
+def json_of(results):
+    """Indented, but for the rows, which have a line each."""
+    rows = []
+
+    def mark(row):
+        rows.append(json.dumps(row_json(row)))
+        return f"row {len(rows) - 1}"
+
+    works = {work: {group: {who: mark(row) for who, row in members.items()}
+                    for group, members in groups.items()}
+             for work, groups in results["works"].items()}
+    text = json.dumps({**results, "works": works}, indent=1, ensure_ascii=False)
+    for number, row in enumerate(rows):
+        text = text.replace(f'"row {number}"', row, 1)
+    return text + "\n"

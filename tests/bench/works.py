@@ -1,0 +1,141 @@
+"""The works that are measured: each function measures one contender once, and gives its numbers.
+
+CPU times are of the contender's process: µs for each message (echo, idle), request (time) or write
+(chain), ns for each timer.
+"""
+import contextlib
+import dataclasses
+import random
+import resource
+
+import contenders
+import counts
+import measure
+from measure import Skip
+
+WARM_UP = 2000
+ACTIVE = 50
+IDLE = {"epoll": 15000, "select": 900}
+# Pipes, bytes that travel at once; those that select can watch, too.
+CHAINS = {"epoll": [(100, 1), (1000, 1), (1000, 100)], "select": [(100, 1), (400, 1), (400, 100)]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How much is done to measure once."""
+    rounds: int
+    echo: int = 40000
+    time: int = 20000
+    idle: int = 40000
+    writes: int = 20000
+    timers: int = 1000000
+    counted: tuple = (ACTIVE, 1)  # connections
+
+
+FULL = Sizes(rounds=9)
+QUICK = Sizes(rounds=1, echo=10000, time=5000, idle=10000, writes=5000, timers=200000,
+              counted=(ACTIVE,))
+
+
+def window(process, load, messages):
+    """CPU µs per message, and what the load has seen."""
+    before = measure.cpu_ns(process)
+    seen = load.run(messages)
+    return (measure.cpu_ns(process) - before) / messages / 1000, seen
+
+
+class Works:
+    def __init__(self, build, sizes):
+        self.build = build
+        self.sizes = sizes
+        self.echo_load = contenders.program(build, "echo_load")
+        self.time_load = contenders.program(build, "time_load")
+
+    def groups(self, work):
+        return {"echo": contenders.echo, "idle": contenders.echo, "counts": contenders.echo,
+                "time": contenders.time, "chain": contenders.chain,
+                "timers": contenders.timers}[work](self.build)
+
+    def echo(self, command, _):
+        with measure.server(command) as (process, port):
+            with measure.echo_load(self.echo_load, ACTIVE, port) as load:
+                load.run(WARM_UP)
+                cpu, (rate, p50, p99) = window(process, load, self.sizes.echo)
+        return {"cpu": cpu, "rate": rate, "p50": p50, "p99": p99}
+
+    def time(self, command, _):
+        with measure.server(command) as (process, port):
+            measure.time_load(self.time_load, port, WARM_UP // 10)
+            before = measure.cpu_ns(process)
+            rate, p50, p99 = measure.time_load(self.time_load, port, self.sizes.time)
+            cpu = (measure.cpu_ns(process) - before) / self.sizes.time / 1000
+        return {"cpu": cpu, "rate": rate, "p50": p50, "p99": p99}
+
+    def idle(self, command, group):
+        """Without idle connections, with them, and without again, so that a machine that becomes
+        faster or slower meanwhile does not change the comparison."""
+        idle = IDLE[group]
+        needed = idle + ACTIVE + 30
+        if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < needed:
+            raise Skip(f"needs {needed} descriptors (ulimit -Hn)")
+        with measure.server(command) as (process, port):
+            with measure.echo_load(self.echo_load, ACTIVE, port) as load:
+                load.run(WARM_UP)
+                before, _ = window(process, load, self.sizes.idle)
+                kib = measure.resident_kib(process)
+                load.idle(idle)
+                kib = (measure.resident_kib(process) - kib) / idle
+                cpu, _ = window(process, load, self.sizes.idle)
+                load.idle(0)
+                load.run(WARM_UP)
+                after, _ = window(process, load, self.sizes.idle)
+        return {"cpu": cpu, "change": 2 * cpu / (before + after) - 1, "kib": kib}
+
+    def chain(self, command, group):
+        row = {}
+        for pipes, active in CHAINS[group]:
+            words = ["chain", str(pipes), str(active), str(self.sizes.writes)]
+            row[f"{pipes}/{active}"] = float(measure.output(command + words)) / 1000
+        return row
+
+    def timers(self, command, _):
+        numbers = measure.output([*command, "timers", str(self.sizes.timers)]).split()
+        return dict(zip(("add", "cancel", "fire"), map(float, numbers)))
+
+    def counts(self, command, _):
+        row = {}
+        for active in self.sizes.counted:
+            row[f"syscalls {active}"] = counts.syscalls(command, self.echo_load, active)
+            if not contenders.is_cpython(command):
+                row[f"instructions {active}"] = counts.instructions(command, self.echo_load, active)
+        if not contenders.is_cpython(command):
+            row["allocations"] = counts.allocations(command, self.echo_load, ACTIVE)
+        return row
+
+    def described(self):
+        """What the contenders say of themselves."""
+        for name in contenders.NAMES:
+            with contextlib.suppress(Skip):
+                yield measure.output(contenders.bench(self.build, name) + ["about"])
+
+
+def interleaved(works, name, rounds, progress):
+    """Every round measures all contenders, in another order.  Gives for each group and contender
+    the numbers of all rounds, or why it was skipped."""
+    groups = works.groups(name)
+    runs = [(group, who) for group, commands in groups.items() for who in commands]
+    rows = {group: {who: {} for who in commands} for group, commands in groups.items()}
+    for number in range(rounds):
+        for group, who in random.sample(runs, len(runs)):
+            row = rows[group][who]
+            if "skipped" in row:
+                continue
+            progress(f"{name}, round {number + 1} of {rounds}: {who}")
+            try:
+                numbers = getattr(works, name)(groups[group][who], group)
+                for key, number_ in numbers.items():
+                    row.setdefault(key, []).append(number_)
+            except Skip as why:
+                row["skipped"] = str(why)
+    progress("")
+    return rows
