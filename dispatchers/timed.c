@@ -95,10 +95,10 @@ static struct asyncore_timer idle;
 
 static void still_waiting(struct asyncore_timer *self)
 {
-    if (asyncore_map_count(NULL) == 0) /* with nobody to wait for, the loop shall end */
-        return;
-    command_say("still waiting");
-    asyncore_call_later(self, 1, still_waiting, NULL);
+    if (asyncore_map_count(NULL) > 0)
+        command_say("still waiting");
+    else
+        asyncore_cancel(self); /* with nobody to wait for, the loop shall end */
 }
 
 static int verbose_server_handle_accepted(struct asyncore_dispatcher *self, int fd,
@@ -107,7 +107,7 @@ static int verbose_server_handle_accepted(struct asyncore_dispatcher *self, int 
     char text[ASYNCORE_ADDRSTRLEN];
 
     command_say("connection from %s", asyncore_ntop(addr, addrlen, text, sizeof text));
-    asyncore_call_later(&idle, 1, still_waiting, NULL);
+    asyncore_reset(&idle);
     return time_server_class.handle_accepted(self, fd, addr, addrlen);
 }
 
@@ -145,7 +145,7 @@ static struct addrinfo *lookup(const char *address, int port)
         .ai_socktype = SOCK_STREAM,
     };
     struct addrinfo *info;
-    char service[8];
+    char service[16];
 
     snprintf(service, sizeof service, "%d", port);
     if (getaddrinfo(address, service, &hints, &info) != 0)
@@ -216,23 +216,33 @@ static void open_standard_streams(void)
         close(fd);
 }
 
-static volatile sig_atomic_t stopped;
+static bool stopped;
 
-static void stop(int signal_number)
+static void stop(struct asyncore_signal_handler *self)
 {
-    (void)signal_number;
-    stopped = 1;
+    (void)self;
+    stopped = true;
     asyncore_stop(NULL);
 }
 
-static void handle_signals(void)
+static void stop_on(int signum)
 {
-    struct sigaction action = {.sa_handler = stop};
+    static struct asyncore_signal_handler handlers[2];
+    static size_t count;
+    const int rc = asyncore_add_signal_handler(&handlers[count++], signum, stop, NULL);
 
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = SIG_IGN; /* whoever reads the messages may go away */
-    sigaction(SIGPIPE, &action, NULL);
+    if (rc < 0)
+        command_fail(EXIT_FAILURE, "signal %d: %s", signum, strerror(-rc));
+}
+
+static void choose_poller(void)
+{
+    const int rc = asyncore_map_set_poller(NULL, NULL);
+
+    if (rc == -EINVAL) /* it has been said what ASYNCORE_POLLER may be */
+        exit(COMMAND_USAGE);
+    if (rc < 0)
+        command_fail(EXIT_FAILURE, "poller: %s", strerror(-rc));
 }
 
 int main(int argc, char **argv)
@@ -243,12 +253,15 @@ int main(int argc, char **argv)
     open_standard_streams();
     setvbuf(stderr, NULL, _IOLBF, 1024); /* a line is one write */
     options = parse_options(argc, argv);
-    handle_signals();
+    choose_poller();
+    stop_on(SIGINT);
+    stop_on(SIGTERM);
+    signal(SIGPIPE, SIG_IGN); /* whoever reads the messages may go away */
     port = listen_on_all(&options);
     if (options.verbose || options.port == 0)
         command_say("listening on port %d", port);
     if (options.verbose)
-        asyncore_call_later(&idle, 1, still_waiting, NULL);
+        asyncore_call_every(&idle, 1, still_waiting, NULL);
     rc = asyncore_loop(-1, NULL, -1);
     asyncore_map_free(NULL);
     if (rc < 0)

@@ -52,6 +52,13 @@ def test_usage_errors():
         equal(err.count("\n"), 1)
 
 
+def test_no_such_poller():
+    env = dict(os.environ, ASYNCORE_POLLER="kpoll")
+    pollers = " ".join(os.environ["POLLERS"].split())
+    equal(run(timed(), "--port", "0", env=env),
+          (2, "", f"error: ASYNCORE_POLLER=kpoll: no such poller; there are: {pollers}\n"))
+
+
 def test_port_in_use():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
