@@ -58,38 +58,30 @@ static int outcome_first(struct asyncore_dispatcher *self,
     return rc;
 }
 
-static inline int read_event(struct asyncore_dispatcher *self)
+int asyncore_handle_read_event(struct asyncore_dispatcher *self)
 {
+    const int rc = asyncore__check_socket(self);
+
+    if (rc < 0)
+        return rc;
     /* accepting sockets are never connected, they "spawn" new sockets that are connected */
     if (self->accepting)
         return asyncore_handle_accept(self);
     if (self->connecting && !self->connected)
         return outcome_first(self, asyncore_handle_read);
-    return ASYNCORE__CLASS_WITH(self, handle_read)->handle_read(self);
-}
-
-static inline int write_event(struct asyncore_dispatcher *self)
-{
-    /* Accepting sockets shouldn't get a write event.  We will pretend it didn't happen. */
-    if (self->accepting)
-        return 0;
-    if (self->connecting && !self->connected)
-        return outcome_first(self, asyncore_handle_write);
-    return ASYNCORE__CLASS_WITH(self, handle_write)->handle_write(self);
-}
-
-int asyncore_handle_read_event(struct asyncore_dispatcher *self)
-{
-    const int rc = asyncore__check_socket(self);
-
-    return rc < 0 ? rc : read_event(self);
+    return asyncore_handle_read(self);
 }
 
 int asyncore_handle_write_event(struct asyncore_dispatcher *self)
 {
     const int rc = asyncore__check_socket(self);
 
-    return rc < 0 ? rc : write_event(self);
+    /* Accepting sockets shouldn't get a write event.  We will pretend it didn't happen. */
+    if (rc < 0 || self->accepting)
+        return rc;
+    if (self->connecting && !self->connected)
+        return outcome_first(self, asyncore_handle_write);
+    return asyncore_handle_write(self);
 }
 
 int asyncore_handle_expt_event(struct asyncore_dispatcher *self)
@@ -120,7 +112,7 @@ void asyncore__raise(struct asyncore_map *map, int rc)
         map->raised = rc;
 }
 
-static int handle_error(struct asyncore_dispatcher *self, int error)
+int asyncore__except(struct asyncore_dispatcher *self, int error)
 {
     if (!asyncore__is_error(error))
         return error == asyncore_ExitNow ? error : 0;
@@ -134,24 +126,7 @@ static int handle_error(struct asyncore_dispatcher *self, int error)
     return error < 0 ? error : 0;
 }
 
-static inline int except(struct asyncore_dispatcher *self, int error)
-{
-    return error < 0 ? handle_error(self, error) : 0;
-}
-
-int asyncore__serve_error(struct asyncore_dispatcher *self, int error)
-{
-    struct asyncore_map *map = self->map;
-    int rc;
-
-    asyncore__enter(map);
-    rc = except(self, error);
-    asyncore__leave(map);
-    return rc;
-}
-
-static inline int serve(struct asyncore_dispatcher *self,
-                        int (*event)(struct asyncore_dispatcher *))
+int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *))
 {
     struct asyncore_map *map;
     int rc = asyncore__check_socket(self);
@@ -160,51 +135,24 @@ static inline int serve(struct asyncore_dispatcher *self,
         return rc;
     map = self->map;
     asyncore__enter(map);
-    rc = except(self, event(self));
+    rc = asyncore__except(self, event(self));
     asyncore__leave(map);
     return rc;
 }
 
-int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *))
-{
-    return serve(self, event);
-}
-
 int asyncore_read(struct asyncore_dispatcher *self)
 {
-    return serve(self, read_event);
+    return asyncore__serve(self, asyncore_handle_read_event);
 }
 
 int asyncore_write(struct asyncore_dispatcher *self)
 {
-    return serve(self, write_event);
+    return asyncore__serve(self, asyncore_handle_write_event);
 }
 
 int asyncore_exception(struct asyncore_dispatcher *self)
 {
-    return serve(self, asyncore_handle_expt_event);
-}
-
-int asyncore__serve_read(struct asyncore_dispatcher *self)
-{
-    return except(self, read_event(self));
-}
-
-int asyncore__serve_write(struct asyncore_dispatcher *self)
-{
-    if (self->channel->interest == ASYNCORE__CONNECT)
-        return except(self, asyncore_handle_connect_event(self));
-    return except(self, write_event(self));
-}
-
-int asyncore__serve_expt(struct asyncore_dispatcher *self)
-{
-    return except(self, asyncore_handle_expt_event(self));
-}
-
-int asyncore__serve_dead(struct asyncore_dispatcher *self)
-{
-    return except(self, asyncore_handle_close(self));
+    return asyncore__serve(self, asyncore_handle_expt_event);
 }
 
 int asyncore_readwrite(struct asyncore_dispatcher *self, int flags)
@@ -239,7 +187,7 @@ int asyncore_readwrite(struct asyncore_dispatcher *self, int flags)
     }
     if (asyncore__is_error(rc) && self->generation == generation && asyncore__disconnected(-rc))
         rc = asyncore_handle_close(self);
-    rc = except(self, rc);
+    rc = asyncore__except(self, rc);
     asyncore__leave(map);
     return rc;
 }

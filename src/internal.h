@@ -31,13 +31,9 @@ enum {
 
 /* The event, and "except: obj.handle_error()"; as asyncore_read() does. */
 int asyncore__serve(struct asyncore_dispatcher *self, int (*event)(struct asyncore_dispatcher *));
-/* The same, for the loop: the dispatcher is in its map. */
-int asyncore__serve_read(struct asyncore_dispatcher *self);
-int asyncore__serve_write(struct asyncore_dispatcher *self);
-int asyncore__serve_expt(struct asyncore_dispatcher *self);
-int asyncore__serve_dead(struct asyncore_dispatcher *self);
-/* "except: obj.handle_error()", where no event is served. */
-int asyncore__serve_error(struct asyncore_dispatcher *self, int error);
+/* "except: obj.handle_error()" alone, for what an event returned; the caller has entered the map.
+ * Returns 0, or what ends the pass. */
+int asyncore__except(struct asyncore_dispatcher *self, int error);
 /* Ends the pass with this, if negative, from where nothing can be returned. */
 void asyncore__raise(struct asyncore_map *map, int rc);
 /* Does this result of a handler "raise", other than ExitNow? */

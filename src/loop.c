@@ -102,6 +102,33 @@ static int wait_for_events(struct asyncore_map *map, int64_t timeout)
  * calling
  */
 
+static int read_obj(struct asyncore_dispatcher *obj)
+{
+    int rc;
+
+    if (obj->accepting || obj->connecting)
+        rc = asyncore_handle_read_event(obj);
+    else /* which would do this */
+        rc = ASYNCORE__CLASS_WITH(obj, handle_read)->handle_read(obj);
+    return rc < 0 ? asyncore__except(obj, rc) : 0;
+}
+
+static int write_obj(struct asyncore_dispatcher *obj)
+{
+    int rc;
+
+    if (obj->channel->interest == ASYNCORE__CONNECT)
+        rc = asyncore_handle_connect_event(obj);
+    else
+        rc = asyncore_handle_write_event(obj);
+    return rc < 0 ? asyncore__except(obj, rc) : 0;
+}
+
+static int except_obj(struct asyncore_dispatcher *obj)
+{
+    return asyncore__except(obj, asyncore_handle_expt_event(obj));
+}
+
 /* The event goes to whom it was found for: not to one that has been closed since, nor to another
  * that has its descriptor or its place now. */
 static inline bool is_for(const struct asyncore__ready *ready, unsigned events)
@@ -127,20 +154,21 @@ static inline int dispatch(struct asyncore_map *map, unsigned event,
     return 0;
 }
 
-/* Those who cannot be waited for. */
+/* Those who cannot be waited for: dead, or refused by the poller. */
 static int dispatch_failures(struct asyncore_map *map)
 {
+    const unsigned failures = ASYNCORE__DEAD | ASYNCORE__FAILED;
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < map->ready_count; i++) {
+    for (size_t i = 0; rc == 0 && (map->found & failures) != 0 && i < map->ready_count; i++) {
         const struct asyncore__ready *ready = &map->ready[i];
         struct asyncore_dispatcher *obj = ready->channel->dispatcher;
 
-        if (!is_for(ready, ASYNCORE__DEAD | ASYNCORE__FAILED))
+        if (!is_for(ready, failures))
             continue;
         asyncore__changed(obj); /* should it live, it is asked again */
-        rc = (ready->events & ASYNCORE__DEAD) != 0 ? asyncore__serve_dead(obj)
-                                                   : asyncore__serve_error(obj, ready->error);
+        rc = asyncore__except(
+            obj, (ready->events & ASYNCORE__DEAD) != 0 ? asyncore_handle_close(obj) : ready->error);
     }
     return rc;
 }
@@ -160,14 +188,14 @@ static int pass(struct asyncore_map *map, int64_t timeout)
     }
     if (map->ready_count > 0 || map->asked != NULL)
         map->dead_sought = false;
-    if (rc == 0 && (map->found & (ASYNCORE__DEAD | ASYNCORE__FAILED)) != 0)
+    if (rc == 0)
         rc = dispatch_failures(map);
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__READ, asyncore__serve_read);
+        rc = dispatch(map, ASYNCORE__READ, read_obj);
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__WRITE, asyncore__serve_write);
+        rc = dispatch(map, ASYNCORE__WRITE, write_obj);
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__EXPT, asyncore__serve_expt);
+        rc = dispatch(map, ASYNCORE__EXPT, except_obj);
     if (rc == 0 && map->timer_count > 0)
         rc = asyncore__timers_run(map, last_timer);
     if (rc == 0 && asyncore__signals_wait(map))

@@ -46,8 +46,6 @@ static inline void asyncore__found(struct asyncore_map *map, struct asyncore_cha
 {
     struct asyncore__ready *ready = &map->ready[map->ready_count];
 
-    if (map->ready_count == map->ready_size) /* somebody was found twice: next time */
-        return;
     ready->channel = channel;
     ready->generation = channel->generation;
     ready->events = events;

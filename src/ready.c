@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* The room: for everybody, and as much again to sort in. */
+/* The room: for everybody twice, as one may be found dead besides; and as much again to sort in. */
 int asyncore__ready_reserve(struct asyncore_map *map)
 {
-    const size_t need = asyncore__channel_limit(map);
+    const size_t need = 2 * asyncore__channel_limit(map);
     struct asyncore__ready *ready;
 
     if (need <= map->ready_size)
