@@ -11,7 +11,7 @@ import resource
 import contenders
 import counts
 import measure
-from measure import Skip
+from measure import Failure, Skip
 
 WARM_UP = 2000
 ACTIVE = 50
@@ -137,5 +137,7 @@ def interleaved(works, name, rounds, progress):
                     row.setdefault(key, []).append(number_)
             except Skip as why:
                 row["skipped"] = str(why)
+            except Failure as why:
+                raise Failure(f"{who}: {why}") from None
     progress("")
     return rows
