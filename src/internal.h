@@ -17,6 +17,8 @@
     } while (0)
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 2U /* not 10: hardly ever is a second one looked at */
 
 /* ---- events.c: what a poller is asked for, and what it reports ---- */
 

@@ -82,7 +82,8 @@ static int enter(struct asyncore_map *map, struct asyncore_channel *channel, uns
         .events = asyncore__poll_events(interest),
         .data.ptr = channel,
     };
-    int op = channel->place == IN_SET ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    const int op = channel->place == IN_SET ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    int rc;
 
     if (epoll_ctl(state->fd, op, channel->fd, &event) == 0) {
         channel->place = IN_SET;
@@ -95,8 +96,10 @@ static int enter(struct asyncore_map *map, struct asyncore_channel *channel, uns
     }
     if (errno != EPERM)
         return -errno;
-    channel->place = ALWAYS_READY;
-    return asyncore__always_ready_add(map, channel);
+    rc = asyncore__always_ready_add(map, channel);
+    if (rc == 0)
+        channel->place = ALWAYS_READY;
+    return rc;
 }
 
 static int epoll_watch(struct asyncore_map *map, struct asyncore_channel *channel,

@@ -131,14 +131,15 @@ static void find(struct asyncore_map *map, size_t words)
     for (size_t i = 0; i < words; i++) {
         const unsigned long r = bits(state->answered[R][i]), w = bits(state->answered[W][i]);
         const unsigned long e = bits(state->answered[E][i]);
-        int fd = (int)(i * (size_t)NFDBITS);
 
-        for (unsigned long any = r | w | e, b = 1; any >= b && b != 0; fd++, b <<= 1) {
-            if ((any & b) != 0)
-                asyncore__found(map, asyncore__find(map, fd),
-                                ((r & b) != 0 ? ASYNCORE__READ : 0U) |
-                                    ((w & b) != 0 ? ASYNCORE__WRITE : 0U) |
-                                    ((e & b) != 0 ? ASYNCORE__EXPT : 0U));
+        for (unsigned long any = r | w | e; any != 0; any &= any - 1) {
+            const unsigned long b = any & -any; /* the lowest of them */
+            const int fd = (int)(i * (size_t)NFDBITS) + __builtin_ctzl(any);
+
+            asyncore__found(map, asyncore__find(map, fd),
+                            ((r & b) != 0 ? ASYNCORE__READ : 0U) |
+                                ((w & b) != 0 ? ASYNCORE__WRITE : 0U) |
+                                ((e & b) != 0 ? ASYNCORE__EXPT : 0U));
         }
     }
 }
