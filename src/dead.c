@@ -1,8 +1,8 @@
 /*
  * dead.c - descriptors that were closed behind the library's back.
  *
- * select() and poll() say so by themselves.  From epoll and kqueue they vanish without a word, and
- * their dispatchers would wait for ever.  So the loop looks for them, but never so often that it
+ * select() says so by itself, and poll() mostly.  From epoll and kqueue they vanish without a word,
+ * and their dispatchers would wait for ever.  So the loop looks for them, but never so often that it
  * could be felt: when it has nothing else to do, and once in a while when it has.
  */
 #include "internal.h"
@@ -29,6 +29,7 @@ size_t asyncore__find_dead(struct asyncore_map *map)
 
     if (map->wakeup_channel.dispatcher != NULL && is_dead(map->wakeup_channel.fd)) {
         asyncore__wakeup_forget(map);
+        asyncore__wakeup_open(map);
         count++;
     }
     for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next) {
@@ -60,20 +61,50 @@ static inline void look(struct asyncore_map *map)
     map->dead_sought_at = now;
 }
 
+/* A wait may end with nothing, after a hang-up that is nothing to anybody. */
+static int wait_for_something(struct asyncore_map *map, int64_t timeout)
+{
+    int rc;
+
+    do
+        rc = map->poller->wait(map, timeout);
+    while (timeout < 0 && rc == 0 && map->ready_count == 0);
+    return rc;
+}
+
 int asyncore__wait(struct asyncore_map *map, int64_t timeout)
 {
     int rc;
 
     if (!map->poller->forgets_closed || map->dead_sought)
-        return map->poller->wait(map, timeout);
+        return wait_for_something(map, timeout);
     if (timeout >= 0 && timeout <= IDLE_INTERVAL) {
         rc = map->poller->wait(map, timeout);
         look(map);
         return rc;
     }
-    rc = map->poller->wait(map, IDLE_INTERVAL);
-    look(map);
-    if (rc == 0 && map->ready_count == 0)
-        rc = map->poller->wait(map, timeout < 0 ? timeout : timeout - IDLE_INTERVAL);
+    do {
+        rc = map->poller->wait(map, IDLE_INTERVAL);
+        look(map);
+    } while (timeout < 0 && rc == 0 && map->ready_count == 0 && !map->dead_sought);
+    if (rc == 0 && map->ready_count == 0 && map->dead_sought)
+        rc = wait_for_something(map, timeout < 0 ? timeout : timeout - IDLE_INTERVAL);
     return rc;
+}
+
+/* ==================================================
+ * descriptors of our own
+ */
+
+int asyncore__avoid_dead(const struct asyncore_map *map, int fd)
+{
+    int lowest = fd, moved = fd;
+
+    while (moved >= 0 && asyncore__find((struct asyncore_map *)map, moved) != NULL) {
+        const int old = moved;
+
+        moved = fcntl(old, F_DUPFD_CLOEXEC, ++lowest);
+        close(old);
+    }
+    return moved;
 }

@@ -202,7 +202,6 @@ struct asyncore_map {
     bool dead_sought; /* and nobody has been called since */
     unsigned busy_passes;
 
-    bool polling;
     int raised;                         /* see asyncore__raise() */
     unsigned frames;                    /* asyncore__enter()s not left */
     struct asyncore_dispatcher *doomed; /* closed, to be destroyed */
@@ -279,6 +278,9 @@ void asyncore__ready_sort(struct asyncore_map *map);
 
 /* Reports those whose descriptors are not open; returns how many. */
 size_t asyncore__find_dead(struct asyncore_map *map);
+/* A descriptor that was opened for the map itself may have got the number of a dead dispatcher's,
+ * which would never be found then: gives it another.  Returns it, or -1. */
+int asyncore__avoid_dead(const struct asyncore_map *map, int fd);
 /* The poller's wait, and a look for the dead if the poller does not find them. */
 int asyncore__wait(struct asyncore_map *map, int64_t timeout);
 

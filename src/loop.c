@@ -211,10 +211,8 @@ static int poll_once(struct asyncore_map *map, int64_t timeout)
 
     if (nothing_to_wait_for(map))
         return 0;
-    map->polling = true;
     asyncore__enter(map);
     rc = pass(map, timeout);
-    map->polling = false;
     asyncore__leave(map);
     return rc;
 }
@@ -224,7 +222,7 @@ static int begin(struct asyncore_map *map, double timeout)
 {
     if (!(timeout >= 0 || timeout < 0)) /* not a number */
         return -EINVAL;
-    if (map->polling)
+    if (map->frames > 0) /* a handler calls */
         return -EBUSY;
     map->dead_sought = false;
     return 0;

@@ -170,7 +170,7 @@ int asyncore_map_set_poller(struct asyncore_map *map, const char *name)
     const struct asyncore__poller *poller;
 
     map = asyncore__map(map);
-    if (map->polling)
+    if (map->frames > 0)
         return -EBUSY;
     poller = name != NULL ? find_poller(name, "") : default_poller();
     if (poller == NULL)

@@ -28,7 +28,7 @@ static int epoll_open(struct asyncore_map *map)
 
     if (state == NULL)
         return -ENOMEM;
-    state->fd = epoll_create1(EPOLL_CLOEXEC);
+    state->fd = asyncore__avoid_dead(map, epoll_create1(EPOLL_CLOEXEC));
     if (state->fd < 0) {
         const int error = errno;
 

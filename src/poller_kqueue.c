@@ -62,7 +62,7 @@ static void kqueue_close(struct asyncore_map *map)
 static int kqueue_open(struct asyncore_map *map)
 {
     struct kqueue_state *state = calloc(1, sizeof *state);
-    const int fd = state != NULL ? kqueue() : -1, error = errno;
+    const int fd = state != NULL ? asyncore__avoid_dead(map, kqueue()) : -1, error = errno;
 
     if (fd < 0) {
         free(state);

@@ -105,6 +105,7 @@ static int poll_wait(struct asyncore_map *map, int64_t timeout)
 
 const struct asyncore__poller asyncore__poll_poller = {
     .name = "poll",
+    .forgets_closed = true, /* if it had hung up before */
     .open = poll_open,
     .close = poll_close,
     .reserve = poll_reserve,

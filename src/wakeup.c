@@ -43,9 +43,24 @@ static int open_ends(int ends[2])
 
 static void close_ends(const int ends[2])
 {
-    close(ends[0]);
-    if (ends[1] != ends[0])
+    if (ends[0] >= 0)
+        close(ends[0]);
+    if (ends[1] >= 0 && ends[1] != ends[0])
         close(ends[1]);
+}
+
+static int avoid_dead(const struct asyncore_map *map, int ends[2])
+{
+    const bool same = ends[0] == ends[1];
+    int error;
+
+    ends[0] = asyncore__avoid_dead(map, ends[0]);
+    ends[1] = same ? ends[0] : asyncore__avoid_dead(map, ends[1]);
+    if (ends[0] >= 0 && ends[1] >= 0)
+        return 0;
+    error = errno;
+    close_ends(ends);
+    return -error;
 }
 
 static bool ring(int fd)
@@ -93,6 +108,8 @@ int asyncore__wakeup_open(struct asyncore_map *map)
     if (channel->dispatcher != NULL)
         return channel->interest != 0 ? 0 : watch(map, channel->fd);
     rc = open_ends(ends);
+    if (rc == 0)
+        rc = avoid_dead(map, ends);
     if (rc < 0)
         return rc;
     rc = watch(map, ends[0]);
