@@ -257,6 +257,66 @@ START_TEST(test_dead)
 }
 END_TEST
 
+/* handle_connect, called from inside asyncore_connect(), is a handler too. */
+static int switch_in_handler(struct probe *self)
+{
+    (void)self;
+    add_to_trace("%d ", asyncore_map_set_poller(map, "poll"));
+    return 0;
+}
+
+START_TEST(test_busy_in_a_handler_outside_a_pass)
+{
+    static struct probe client;
+    const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in addr = loopback(0);
+    char expected[64];
+    socklen_t size = sizeof addr;
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&addr, size), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&addr, &size), 0);
+    map = asyncore_map_new();
+    use(0);
+    probe_init(&client, "client", map);
+    client.on_connect = switch_in_handler;
+    ck_assert_int_eq(asyncore_create_socket(&client.base, AF_INET, SOCK_DGRAM), 0);
+    ck_assert_int_eq(asyncore_connect(&client.base, (struct sockaddr *)&addr, size), 0);
+    snprintf(expected, sizeof expected, "client.handle_connect %d ", -EBUSY);
+    assert_trace(expected);
+    close(fd);
+    ck_assert_int_eq(asyncore_map_free(map), 0);
+}
+END_TEST
+
+static int poll_in_handler(struct probe *self)
+{
+    (void)self;
+    add_to_trace("%d %d ", asyncore_poll(0, map), asyncore_map_free(map));
+    return 0;
+}
+
+START_TEST(test_poll_busy_in_a_handler_outside_a_pass)
+{
+    static struct probe client;
+    const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in addr = loopback(0);
+    char expected[64];
+    socklen_t size = sizeof addr;
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&addr, size), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&addr, &size), 0);
+    map = asyncore_map_new();
+    probe_init(&client, "client", map);
+    client.on_connect = poll_in_handler;
+    ck_assert_int_eq(asyncore_create_socket(&client.base, AF_INET, SOCK_DGRAM), 0);
+    ck_assert_int_eq(asyncore_connect(&client.base, (struct sockaddr *)&addr, size), 0);
+    snprintf(expected, sizeof expected, "client.handle_connect %d %d ", -EBUSY, -EBUSY);
+    assert_trace(expected);
+    close(fd);
+    ck_assert_int_eq(asyncore_map_free(map), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("poller_switch");
@@ -266,5 +326,7 @@ int main(void)
     tcase_add_test(tcase, test_connecting);
     tcase_add_test(tcase, test_wakeups);
     tcase_add_test(tcase, test_dead);
+    tcase_add_test(tcase, test_busy_in_a_handler_outside_a_pass);
+    tcase_add_test(tcase, test_poll_busy_in_a_handler_outside_a_pass);
     return run_suite(suite);
 }
