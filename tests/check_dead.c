@@ -6,6 +6,7 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,36 @@ START_TEST(test_busy_map)
 }
 END_TEST
 
+static int stay(struct probe *self)
+{
+    (void)self;
+    return 0;
+}
+
+/* A handle_close that does nothing is called again each pass, and the others go on. */
+START_TEST(test_handle_close_that_does_nothing)
+{
+    static struct probe a, b;
+    const int peers[] = {probe_channel(&a, "A", NULL), probe_channel(&b, "B", NULL)};
+
+    a.on_close = stay;
+    b.on_read = recv_some;
+    settle();
+    close_behind(&a);
+    assert_found("A.handle_close ");
+    for (int i = 0; i < 5; i++) {
+        send_all(peers[1], "x");
+        wait_readable(asyncore_fileno(&b.base));
+        poll_once(NULL);
+        assert_trace("A.handle_close B.handle_read B.recv=1 ");
+    }
+    asyncore_close(&a.base);
+    ck_assert_int_eq(a.destroyed, 1);
+    close(peers[0]);
+    close(peers[1]);
+}
+END_TEST
+
 static int reopen(struct probe *self)
 {
     int ends[2];
@@ -298,6 +329,69 @@ START_TEST(test_always_ready)
 }
 END_TEST
 
+/* A pipe that has hung up, asked for writing alone: the poller has laid it aside. */
+START_TEST(test_hung_up)
+{
+    static struct probe a;
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    close(ends[1]);
+    probe_on(&a, "A", ends[0]);
+    a.wants_read = false;
+    a.wants_write = true;
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(asyncore_poll(0.001, NULL), 0);
+    assert_trace("");
+    close_behind(&a);
+    for (int i = 0; i < 3 && trace[0] == '\0'; i++)
+        ck_assert_int_eq(asyncore_poll(0.5, NULL), 0);
+    assert_trace("A.handle_close ");
+}
+END_TEST
+
+static void *stop_later(void *map)
+{
+    const struct timespec a_while = {.tv_sec = 5};
+
+    nanosleep(&a_while, NULL);
+    asyncore_stop(map);
+    return NULL;
+}
+
+/* The same hang-up ends the wait after which the dead would have been looked for. */
+START_TEST(test_behind_a_hang_up)
+{
+    enum { COUNT = 100 };
+    static struct asyncore_dispatcher quiets[COUNT];
+    static struct asyncore_dispatcher hung;
+    static const struct asyncore_class hung_class = {
+        .super = &quiet_class, .readable = asyncore_never, .writable = asyncore_always};
+    static int peers[COUNT];
+    pthread_t thread;
+    int ends[2];
+
+    for (int i = 0; i < COUNT; i++) {
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        ck_assert_int_eq(asyncore_init(&quiets[i], &quiet_class, ends[0], NULL), 0);
+        peers[i] = ends[1];
+    }
+    settle();
+    ck_assert_int_eq(pipe(ends), 0);
+    close(ends[1]);
+    ck_assert_int_eq(asyncore_loop(0, NULL, 2), 0);
+    close(asyncore_fileno(&quiets[50]));
+    ck_assert_int_eq(asyncore_init(&hung, &hung_class, -1, NULL), 0);
+    ck_assert_int_eq(asyncore_set_socket(&hung, ends[0], NULL), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, stop_later, NULL), 0);
+    ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
+    pthread_detach(thread);
+    ck_assert_int_eq(closed, 1);
+    for (int i = 0; i < COUNT; i++)
+        close(peers[i]);
+}
+END_TEST
+
 /* In a handler: the other one was found ready in this pass, and is dead when its turn comes. */
 static int close_other_behind(struct probe *self)
 {
@@ -334,11 +428,14 @@ int main(void)
     tcase_add_test(tcase, test_among_others);
     tcase_add_test(tcase, test_short_waits);
     tcase_add_test(tcase, test_busy_map);
+    tcase_add_test(tcase, test_handle_close_that_does_nothing);
     tcase_add_test(tcase, test_opened_again_in_handle_close);
     tcase_add_test(tcase, test_while_connecting);
     tcase_add_test(tcase, test_listener);
     tcase_add_test(tcase, test_without_interest);
     tcase_add_test(tcase, test_always_ready);
+    tcase_add_test(tcase, test_hung_up);
+    tcase_add_test(tcase, test_behind_a_hang_up);
     tcase_add_test(tcase, test_in_a_handler);
     return run_suite(suite);
 }
