@@ -245,6 +245,175 @@ START_TEST(test_another_file_under_the_number)
 }
 END_TEST
 
+/* ==================================================
+ * the library's own: what wakes the loop, and epoll's set, are opened when they are needed, and get
+ * the lowest number that is free
+ */
+
+START_TEST(test_number_of_the_wakeup)
+{
+    static struct probe b, a;
+    const int peers[] = {open_probe(&b, "B"), open_probe(&a, "A")};
+    const int number = dup(0);
+
+    ck_assert_int_eq(dup2(asyncore_fileno(&b.base), number), number); /* nothing below is free */
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    if (_i == 1) {
+        close(asyncore_fileno(&a.base));
+    } else { /* B's number is the lower one */
+        close(asyncore_fileno(&b.base));
+    }
+    for (int i = 0; i < 10 && trace[0] == '\0'; i++)
+        ck_assert_int_eq(asyncore_poll(0.3, NULL), 0);
+    assert_trace(_i == 1 ? "A.handle_close " : "B.handle_close ");
+    asyncore_wakeup(NULL);
+    ck_assert_int_eq(asyncore_poll(-1, NULL), 0); /* it works */
+    if (_i == 1)
+        assert_alive(&b, peers[0]);
+    else
+        assert_alive(&a, peers[1]);
+    close(number);
+    close(peers[0]);
+    close(peers[1]);
+}
+END_TEST
+
+static int kill_other_too(struct probe *self)
+{
+    close(asyncore_fileno(&self->other->base));
+    return asyncore_close(&self->base);
+}
+
+/* The set is made anew because one was dead, and by then another is. */
+START_TEST(test_number_of_the_set)
+{
+    static struct probe b, a, c;
+    const int peers[] = {open_probe(&b, "B"), open_probe(&a, "A"), open_probe(&c, "C")};
+
+    settle();
+    a.on_close = kill_other_too; /* B's number is the lower one */
+    a.other = &b;
+    close(asyncore_fileno(&a.base));
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(asyncore_poll(0.3, NULL), 0);
+    assert_trace("A.handle_close B.handle_close ");
+    assert_alive(&c, peers[2]);
+    for (int i = 0; i < 3; i++)
+        close(peers[i]);
+}
+END_TEST
+
+START_TEST(test_number_of_another_poller)
+{
+    static struct probe b, c;
+    const int peers[] = {open_probe(&b, "B"), open_probe(&c, "C")};
+
+    settle();
+    close(asyncore_fileno(&b.base));
+    if (asyncore_map_set_poller(NULL, "epoll") < 0)
+        ck_assert_int_eq(asyncore_map_set_poller(NULL, "poll"), 0);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(asyncore_poll(0.3, NULL), 0);
+    assert_trace("B.handle_close ");
+    assert_alive(&c, peers[1]);
+    close(peers[0]);
+    close(peers[1]);
+}
+END_TEST
+
+/* ==================================================
+ * what wakes the loop, closed by somebody
+ */
+
+/* Closes all that the first pass that waits opens. */
+static void close_wakeup(void)
+{
+    enum { NUMBERS = 256 };
+    bool open[NUMBERS];
+
+    for (int fd = 0; fd < NUMBERS; fd++)
+        open[fd] = fcntl(fd, F_GETFD) >= 0;
+    settle();
+    for (int fd = 0; fd < NUMBERS; fd++)
+        if (!open[fd] && fcntl(fd, F_GETFD) >= 0)
+            close(fd);
+}
+
+static void stop(struct asyncore_timer *timer)
+{
+    (void)timer;
+    asyncore_stop(NULL);
+}
+
+static void *stop_soon(void *map)
+{
+    const struct timespec moment = {.tv_nsec = 100000000};
+
+    nanosleep(&moment, NULL);
+    asyncore_stop(map);
+    return NULL;
+}
+
+/* Another thread stops the loop while it sleeps. */
+START_TEST(test_wakeup_is_dead)
+{
+    static struct probe a;
+    const int peer = open_probe(&a, "A");
+    pthread_t thread;
+
+    close_wakeup();
+    ck_assert_int_eq(pthread_create(&thread, NULL, stop_soon, NULL), 0);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    pthread_join(thread, NULL);
+    assert_alive(&a, peer);
+    asyncore_wakeup(NULL);
+    ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
+    assert_trace("");
+    close(peer);
+}
+END_TEST
+
+/* It goes on for many passes, without a spin, and ends well. */
+START_TEST(test_wakeup_is_dead_for_long)
+{
+    static struct probe a;
+    struct asyncore_timer timer = {0};
+    const int peer = open_probe(&a, "A");
+
+    close_wakeup();
+    for (int i = 0; i < 10; i++)
+        assert_alive(&a, peer);
+    ck_assert_int_eq(asyncore_call_later(&timer, 0.1, stop, NULL), 0);
+    forget_calls();
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    ck_assert_int_le(calls.waits, 6);
+    asyncore_wakeup(NULL);
+    ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
+    assert_trace("");
+    close(peer);
+}
+END_TEST
+
+/* Once it is known to be dead, its number is anybody's, and must not be closed. */
+START_TEST(test_wakeup_is_dead_and_its_number_a_strangers)
+{
+    static struct probe a;
+    const int peer = open_probe(&a, "A");
+    int strangers[8];
+
+    close_wakeup();
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    for (int i = 0; i < 8; i++)
+        strangers[i] = dup(0);
+    settle();
+    close(peer);
+    ck_assert_int_eq(asyncore_map_free(NULL), 0);
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(close(strangers[i]), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dead_numbers");
@@ -256,5 +425,11 @@ int main(void)
     tcase_add_test(tcase, test_number_of_a_newcomer);
     tcase_add_test(tcase, test_number_of_a_newcomer_in_a_pass);
     tcase_add_loop_test(tcase, test_another_file_under_the_number, 0, 2);
+    tcase_add_loop_test(tcase, test_number_of_the_wakeup, 0, 2);
+    tcase_add_test(tcase, test_number_of_the_set);
+    tcase_add_test(tcase, test_number_of_another_poller);
+    tcase_add_test(tcase, test_wakeup_is_dead);
+    tcase_add_test(tcase, test_wakeup_is_dead_for_long);
+    tcase_add_test(tcase, test_wakeup_is_dead_and_its_number_a_strangers);
     return run_suite(suite);
 }
