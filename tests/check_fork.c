@@ -73,8 +73,10 @@ static pid_t begin_child(void)
     const pid_t child = fork();
 
     ck_assert_int_ge(child, 0);
-    if (child == 0)
+    if (child == 0) {
+        signal(SIGALRM, SIG_DFL); /* Check's own would kill the parent */
         alarm(15);
+    }
     return child;
 }
 
@@ -424,9 +426,8 @@ static int (*in_child)(struct probe *self);
 static int fork_in_handler(struct probe *self)
 {
     recv_some(self);
-    forked = fork();
+    forked = begin_child();
     if (forked == 0) {
-        alarm(15);
         return in_child(self);
     }
     return 0;
