@@ -199,6 +199,151 @@ START_TEST(test_dispositions)
 }
 END_TEST
 
+/* Before it: the parent, which shares what wakes with the child, sleeps on. */
+START_TEST(test_child_before_a_pass)
+{
+    struct asyncore_signal_handler handler = {0};
+    pid_t child;
+
+    open_map();
+    ck_assert_int_eq(asyncore_add_signal_handler(&handler, SIGUSR1, signalled, map), 0);
+    child = begin_child();
+    if (child == 0) {
+        deeds[_i]();
+        CHILD_ASSERT(asyncore_map_free(map) == 0);
+        _exit(EXIT_SUCCESS);
+    }
+    assert_child_well(child);
+    ck_assert(sleeps(0.1));
+    close_map();
+}
+END_TEST
+
+/* The parent is woken, and the child, which has chosen another poller, is not. */
+START_TEST(test_child_with_another_poller)
+{
+    const char *name;
+    pid_t child;
+    int turn[2];
+
+    open_map();
+    ck_assert_int_eq(pipe2(turn, O_CLOEXEC), 0);
+    name = asyncore_poller_name(strcmp(asyncore_map_get_poller(map), "select") == 0 ? 1 : 0);
+    child = begin_child();
+    if (child == 0) {
+        char byte;
+
+        CHILD_ASSERT(asyncore_map_set_poller(map, name) == 0);
+        CHILD_ASSERT(read(turn[0], &byte, 1) == 1); /* now the parent has been woken */
+        CHILD_ASSERT(sleeps(0.1));
+        CHILD_ASSERT(asyncore_map_free(map) == 0);
+        _exit(EXIT_SUCCESS);
+    }
+    asyncore_wakeup(map);
+    ck_assert_int_eq(write(turn[1], "x", 1), 1);
+    assert_child_well(child);
+    ck_assert(!sleeps(2)); /* it has not been taken away */
+    close(turn[0]);
+    close(turn[1]);
+    close_map();
+}
+END_TEST
+
+/* ==================================================
+ * fork() in a handler, in a pass in which the loop was woken too
+ */
+
+static pid_t forked;
+static int turns[2];
+
+static int fork_in_handler(struct probe *self)
+{
+    char byte;
+
+    recv_some(self);
+    forked = begin_child();
+    if (forked == 0) /* the child's pass goes on when the parent's next one has been rung for */
+        CHILD_ASSERT(read(turns[0], &byte, 1) == 1);
+    return 0;
+}
+
+START_TEST(test_in_a_handler_of_a_pass_that_was_woken)
+{
+    open_map();
+    ck_assert_int_eq(pipe2(turns, O_CLOEXEC), 0);
+    a.on_read = fork_in_handler;
+    send_all(peer, "x");
+    wait_readable(asyncore_fileno(&a.base));
+    asyncore_wakeup(map);
+    ck_assert_int_eq(asyncore_poll(-1, map), 0);
+    if (forked == 0) {
+        CHILD_ASSERT(asyncore_map_free(map) == 0);
+        _exit(EXIT_SUCCESS);
+    }
+    assert_trace("A.handle_read A.recv=1 ");
+    asyncore_wakeup(map);
+    ck_assert_int_eq(write(turns[1], "x", 1), 1);
+    assert_child_well(forked);
+    ck_assert(!sleeps(2));
+    close(turns[0]);
+    close(turns[1]);
+    close_map();
+}
+END_TEST
+
+static struct probe b;
+
+static bool fork_in_predicate(struct probe *self)
+{
+    self->on_readable = NULL;
+    forked = begin_child();
+    if (forked == 0) {
+        int ends[2];
+        const int number = asyncore_fileno(&b.base);
+
+        asyncore_close(&b.base);
+        if (self->fd == 1) { /* the number is used again, and ready */
+            CHILD_ASSERT(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+            CHILD_ASSERT(write(ends[1], "x", 1) == 1);
+            CHILD_ASSERT(ends[0] == number || dup2(ends[0], number) == number);
+        }
+    }
+    return true;
+}
+
+/* The child's pass has its wait still before it, with what it closed in the parent's poller. */
+START_TEST(test_in_a_predicate)
+{
+    int other, rc;
+
+    open_map();
+    other = probe_channel(&b, "B", map);
+    ck_assert_int_eq(asyncore_poll(0, map), 0);
+    a.on_readable = fork_in_predicate;
+    a.fd = _i;
+    send_all(peer, "x");
+    wait_readable(asyncore_fileno(&a.base));
+    rc = asyncore_poll(0, map);
+    if (forked != 0)
+        ck_assert_int_eq(rc, 0);
+    if (forked == 0) {
+        CHILD_ASSERT(rc == 0);
+        CHILD_ASSERT(asyncore_poll(0, map) == 0);
+        CHILD_ASSERT(strstr(trace, "B") == NULL);
+        CHILD_ASSERT(asyncore_map_free(map) == 0);
+        _exit(EXIT_SUCCESS);
+    }
+    assert_child_well(forked);
+    trace[0] = '\0';
+    send_all(other, "x"); /* the parent has B still */
+    wait_readable(asyncore_fileno(&b.base));
+    poll_once(map);
+    ck_assert_ptr_nonnull(strstr(trace, "B.handle_read "));
+    close(other);
+    close_map();
+}
+END_TEST
+
 /* ==================================================
  * O_NONBLOCK of standard input, which the parent's dispatcher relies on
  */
@@ -212,7 +357,18 @@ static void close_one(void)
     asyncore_close(&a.base);
 }
 
-static void (*const ends[])(void) = {drop_at_once, close_one};
+static void pass_first(void)
+{
+    CHILD_ASSERT(asyncore_poll(0, map) == 0);
+}
+
+static void change_poller_first(void)
+{
+    CHILD_ASSERT(asyncore_map_set_poller(map, asyncore_poller_name(0)) == 0);
+    CHILD_ASSERT(asyncore_map_set_poller(map, asyncore_poller_name(1)) == 0);
+}
+
+static void (*const ends[])(void) = {drop_at_once, close_one, pass_first, change_poller_first};
 
 START_TEST(test_blocking_flag)
 {
@@ -239,6 +395,62 @@ START_TEST(test_blocking_flag)
 }
 END_TEST
 
+/* ==================================================
+ * other threads, which the child does not have, held what it needs
+ */
+
+static atomic_bool enough;
+
+static void *add_and_remove(void *arg)
+{
+    struct asyncore_map *own = asyncore_map_new();
+    struct asyncore_signal_handler handler = {0};
+
+    (void)arg;
+    while (!enough) {
+        if (asyncore_add_signal_handler(&handler, SIGUSR2, signalled, own) < 0)
+            abort();
+        asyncore_remove_signal_handler(&handler);
+    }
+    asyncore_map_free(own);
+    return NULL;
+}
+
+static void *be_signalled(void *arg)
+{
+    (void)arg;
+    while (!enough)
+        raise(SIGUSR1);
+    return NULL;
+}
+
+START_TEST(test_other_threads)
+{
+    struct asyncore_signal_handler handler = {0};
+    pthread_t thread;
+    int status = 0;
+
+    open_map();
+    ck_assert_int_eq(asyncore_add_signal_handler(&handler, SIGUSR1, signalled, map), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, _i == 0 ? add_and_remove : be_signalled, NULL),
+                     0);
+    for (int i = 0; i < 300 && status == 0; i++) {
+        const pid_t child = begin_child();
+
+        if (child == 0) {
+            alarm(3);
+            CHILD_ASSERT(asyncore_map_free(map) == 0);
+            _exit(EXIT_SUCCESS);
+        }
+        waitpid(child, &status, 0);
+    }
+    enough = true;
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(status, 0);
+    close_map();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fork_shared");
@@ -248,5 +460,10 @@ int main(void)
     tcase_add_test(tcase, test_rung_before);
     tcase_add_test(tcase, test_dispositions);
     tcase_add_loop_test(tcase, test_blocking_flag, 0, sizeof ends / sizeof ends[0]);
+    tcase_add_loop_test(tcase, test_child_before_a_pass, 0, 4);
+    tcase_add_test(tcase, test_child_with_another_poller);
+    tcase_add_test(tcase, test_in_a_handler_of_a_pass_that_was_woken);
+    tcase_add_loop_test(tcase, test_in_a_predicate, 0, 2);
+    tcase_add_loop_test(tcase, test_other_threads, 0, 2);
     return run_suite(suite);
 }
