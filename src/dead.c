@@ -10,36 +10,33 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #define IDLE_INTERVAL ASYNCORE__SECOND
 #define BUSY_INTERVAL (10 * ASYNCORE__SECOND)
-enum {
-    FEW = 64,    /* so many are looked at whenever nothing was found */
-    SELDOM = 128 /* in so many busy passes there is one look at the clock */
-};
+enum { FEW = 64 }; /* so many are looked at whenever nothing was found */
 
 static bool is_dead(int fd)
 {
     return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
 }
 
+static size_t report_dead(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    if (channel->interest == 0 || !is_dead(channel->fd))
+        return 0;
+    asyncore__found(map, channel, ASYNCORE__DEAD);
+    asyncore__watch(map, channel, 0);
+    return 1;
+}
+
 size_t asyncore__find_dead(struct asyncore_map *map)
 {
     size_t count = 0;
 
-    if (map->wakeup_channel.dispatcher != NULL && is_dead(map->wakeup_channel.fd)) {
-        asyncore__wakeup_forget(map);
-        asyncore__wakeup_open(map);
-        count++;
-    }
-    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next) {
-        if (c->interest != 0 && is_dead(c->fd)) {
-            asyncore__found(map, c, ASYNCORE__DEAD);
-            asyncore__watch(map, c, 0);
-            asyncore__changed(c->dispatcher);
-            count++;
-        }
-    }
+    count += report_dead(map, &map->wakeup_channel);
+    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next)
+        count += report_dead(map, c);
     return count;
 }
 
@@ -48,12 +45,8 @@ size_t asyncore__find_dead(struct asyncore_map *map)
 static inline void look(struct asyncore_map *map)
 {
     const bool idle = map->ready_count == 0;
-    int64_t now, age;
+    const int64_t now = asyncore__now(), age = now - map->dead_sought_at;
 
-    if (!idle && ++map->busy_passes % SELDOM != 0)
-        return;
-    now = asyncore__now();
-    age = now - map->dead_sought_at;
     if (age < (idle ? IDLE_INTERVAL : BUSY_INTERVAL) && !(idle && HASH_COUNT(map->channels) <= FEW))
         return;
     asyncore__find_dead(map);
@@ -96,11 +89,11 @@ int asyncore__wait(struct asyncore_map *map, int64_t timeout)
  * descriptors of our own
  */
 
-int asyncore__avoid_dead(const struct asyncore_map *map, int fd)
+int asyncore__avoid_dead(struct asyncore_map *map, int fd)
 {
     int lowest = fd, moved = fd;
 
-    while (moved >= 0 && asyncore__find((struct asyncore_map *)map, moved) != NULL) {
+    while (moved >= 0 && asyncore__find(map, moved) != NULL) {
         const int old = moved;
 
         moved = fcntl(old, F_DUPFD_CLOEXEC, ++lowest);

@@ -55,8 +55,7 @@ static int drop_socket(struct asyncore_dispatcher *self)
 {
     const int fd = self->fd;
 
-    /* Others have the same file open; it is for them to say, if they are our parent. */
-    if (self->was_blocking && fd >= 0 && !asyncore__forked(self->map))
+    if (self->was_blocking && fd >= 0) /* others have the same file open */
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     self->was_blocking = false;
 

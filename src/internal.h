@@ -188,9 +188,9 @@ struct asyncore_map {
 
     const struct asyncore__poller *poller; /* NULL: none was needed yet */
     void *poller_state;
-    unsigned forks; /* as many as there had been when it was opened */
-    bool forked;    /* it is being closed in a child */
-    bool stale;     /* it may watch what is no channel any more: another one must be opened */
+    bool inherited; /* it is the parent's, and this is its child: it must not be touched */
+    struct asyncore_map *prev, *next; /* of those with a poller */
+    bool stale; /* it may watch what is no channel any more: another one must be opened */
     struct asyncore_channel **always_ready; /* those who are ready without being watched */
     size_t always_ready_count, always_ready_size;
     struct asyncore__ready *ready; /* what the pass found; has room for all channels, twice */
@@ -200,7 +200,6 @@ struct asyncore_map {
     bool unsorted;
     int64_t dead_sought_at;
     bool dead_sought; /* and nobody has been called since */
-    unsigned busy_passes;
 
     int raised;                         /* see asyncore__raise() */
     unsigned frames;                    /* asyncore__enter()s not left */
@@ -264,8 +263,6 @@ int asyncore__poller_open(struct asyncore_map *map);
 /* Opens one if there is none, or the one there is cannot go on; at the beginning of a pass. */
 int asyncore__poller_renew(struct asyncore_map *map);
 void asyncore__poller_close(struct asyncore_map *map);
-/* Is this a child of the process that opened the poller? */
-bool asyncore__forked(const struct asyncore_map *map);
 /* Tells the poller, if that is new to it.  Returns what watch returns. */
 int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest);
 
@@ -280,7 +277,7 @@ void asyncore__ready_sort(struct asyncore_map *map);
 size_t asyncore__find_dead(struct asyncore_map *map);
 /* A descriptor that was opened for the map itself may have got the number of a dead dispatcher's,
  * which would never be found then: gives it another.  Returns it, or -1. */
-int asyncore__avoid_dead(const struct asyncore_map *map, int fd);
+int asyncore__avoid_dead(struct asyncore_map *map, int fd);
 /* The poller's wait, and a look for the dead if the poller does not find them. */
 int asyncore__wait(struct asyncore_map *map, int64_t timeout);
 
@@ -318,6 +315,14 @@ static inline bool asyncore__signals_wait(const struct asyncore_map *map)
 
 void asyncore__signals_run(struct asyncore_map *map);
 void asyncore__signals_free(struct asyncore_map *map);
+void asyncore__signals_lock(void);
+void asyncore__signals_unlock(void);
+void asyncore__signals_inherit(void);
+
+/* ---- fork.c ---- */
+
+void asyncore__fork_add(struct asyncore_map *map);
+void asyncore__fork_remove(struct asyncore_map *map);
 
 /* ---- timeout.c: all called where there may be none, and do nothing then ---- */
 
@@ -331,7 +336,7 @@ void asyncore__timeouts_free(struct asyncore_dispatcher *self);
 
 int asyncore__wakeup_open(struct asyncore_map *map);
 void asyncore__wakeup_close(struct asyncore_map *map);
-/* Its descriptor was closed behind the library's back; the next loop opens another. */
+/* Its descriptor was closed behind the library's back; the next wait opens another. */
 void asyncore__wakeup_forget(struct asyncore_map *map);
 
 #endif

@@ -83,6 +83,8 @@ static int wait_for_events(struct asyncore_map *map, int64_t timeout)
 
     if (nothing_to_wait_for(map)) /* a predicate closed the last one */
         return 0;
+    if (map->inherited) /* a predicate forked: the next pass has a poller */
+        return 0;
     if (map->timer_count > 0)
         timeout = asyncore__until(asyncore__next_timer(map), timeout);
     if (map->accept_resume_at != 0)

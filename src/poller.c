@@ -4,7 +4,6 @@
 #include "poller.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,27 +27,6 @@ const char *asyncore_poller_name(size_t n)
 }
 
 /* ==================================================
- * fork: the child has the parent's poller, which it must leave alone, and needs one of its own
- */
-
-static atomic_uint forks;
-
-static void count_fork(void)
-{
-    atomic_fetch_add(&forks, 1);
-}
-
-static void notice_forks(void)
-{
-    pthread_atfork(NULL, NULL, count_fork);
-}
-
-bool asyncore__forked(const struct asyncore_map *map)
-{
-    return map->poller != NULL && map->forks != atomic_load_explicit(&forks, memory_order_relaxed);
-}
-
-/* ==================================================
  * opening
  */
 
@@ -65,9 +43,7 @@ static int reserve_all(struct asyncore_map *map, const struct asyncore__poller *
 
 static void close_poller(struct asyncore_map *map)
 {
-    map->forked = asyncore__forked(map);
     map->poller->close(map);
-    map->forked = false;
     map->always_ready_count = 0;
 }
 
@@ -84,7 +60,6 @@ static void watch_all_again(struct asyncore_map *map)
  * next pass on. */
 static int open_poller(struct asyncore_map *map, const struct asyncore__poller *poller)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     void *state, *old = map->poller_state;
     int rc = poller->open(map);
 
@@ -101,11 +76,11 @@ static int open_poller(struct asyncore_map *map, const struct asyncore__poller *
     map->poller_state = old;
     if (map->poller != NULL)
         close_poller(map);
+    else
+        asyncore__fork_add(map);
     map->poller = poller;
     map->poller_state = state;
-    pthread_once(&once, notice_forks);
-    map->forks = atomic_load(&forks);
-    map->stale = false;
+    map->inherited = map->stale = false;
     watch_all_again(map);
     return 0;
 }
@@ -148,17 +123,15 @@ int asyncore__poller_renew(struct asyncore_map *map)
 {
     if (map->poller == NULL) /* there may be timers alone */
         return asyncore__poller_open(map);
-    if (asyncore__forked(map))
-        asyncore__wakeup_close(map); /* the parent's too */
-    else if (!map->stale)
-        return 0;
-    return open_poller(map, map->poller);
+    return map->inherited || map->stale ? open_poller(map, map->poller) : 0;
 }
 
 void asyncore__poller_close(struct asyncore_map *map)
 {
-    if (map->poller != NULL)
+    if (map->poller != NULL) {
+        asyncore__fork_remove(map);
         close_poller(map);
+    }
     map->poller = NULL;
     free(map->always_ready);
     map->always_ready = NULL;
@@ -192,7 +165,7 @@ int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, 
 {
     int rc = 0;
 
-    if (interest != channel->interest && !asyncore__forked(map))
+    if (interest != channel->interest && !map->inherited)
         rc = map->poller->watch(map, channel, interest);
     if (rc == 0)
         channel->interest = interest;

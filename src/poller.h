@@ -13,7 +13,7 @@ struct asyncore__poller {
 
     /* open fills map->poller_state.  Return 0 or a negative errno. */
     int (*open)(struct asyncore_map *map);
-    /* map->forked: this is a child's copy, and what the kernel holds is its parent's. */
+    /* map->inherited: this is a child's copy, and what the kernel holds is its parent's. */
     void (*close)(struct asyncore_map *map);
 
     /* Makes room for a descriptor that is about to be added.  Returns 0, -ENOMEM, or -EMFILE if

@@ -53,7 +53,7 @@ static void kqueue_close(struct asyncore_map *map)
 {
     struct kqueue_state *state = map->poller_state;
 
-    if (!map->forked) /* a child does not inherit it: the number is another's there */
+    if (!map->inherited) /* a child does not inherit it: the number is another's there */
         close(state->fd);
     free(state->events);
     free(state);

@@ -149,3 +149,22 @@ void asyncore__signals_free(struct asyncore_map *map)
     while (map->signal_handlers != NULL)
         asyncore_remove_signal_handler(map->signal_handlers);
 }
+
+/* ==================================================
+ * fork: the child has the thread that forked and no other
+ */
+
+void asyncore__signals_lock(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void asyncore__signals_unlock(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
+
+void asyncore__signals_inherit(void)
+{
+    atomic_store(&walkers, 0);
+}

@@ -49,7 +49,7 @@ static void close_ends(const int ends[2])
         close(ends[1]);
 }
 
-static int avoid_dead(const struct asyncore_map *map, int ends[2])
+static int avoid_dead(struct asyncore_map *map, int ends[2])
 {
     const bool same = ends[0] == ends[1];
     int error;
@@ -82,11 +82,18 @@ static int wakeup_handle_read(struct asyncore_dispatcher *self)
     return 0;
 }
 
+static int wakeup_handle_close(struct asyncore_dispatcher *self)
+{
+    asyncore__wakeup_forget(self->map);
+    return 0;
+}
+
 static const struct asyncore_class wakeup_class = {
     .name = "wakeup",
     .super = &asyncore_dispatcher_class,
     .writable = asyncore_never,
     .handle_read = wakeup_handle_read,
+    .handle_close = wakeup_handle_close,
 };
 
 /* Watched it may be no longer, if the poller is another. */
@@ -128,22 +135,29 @@ int asyncore__wakeup_open(struct asyncore_map *map)
     return 0;
 }
 
+static void drop(struct asyncore_map *map)
+{
+    asyncore__watch(map, &map->wakeup_channel, 0);
+    map->wakeup_channel.dispatcher = NULL;
+    map->wakeup_channel.generation = 0;
+    atomic_store(&map->wakeup_fd, -1);
+}
+
 void asyncore__wakeup_close(struct asyncore_map *map)
 {
     const int ends[2] = {map->wakeup.fd, atomic_load(&map->wakeup_fd)};
 
     if (map->wakeup_channel.dispatcher == NULL)
         return;
-    asyncore__wakeup_forget(map);
+    drop(map);
     close_ends(ends);
 }
 
 void asyncore__wakeup_forget(struct asyncore_map *map)
 {
-    asyncore__watch(map, &map->wakeup_channel, 0);
-    map->wakeup_channel.dispatcher = NULL;
-    map->wakeup_channel.generation = 0;
-    atomic_store(&map->wakeup_fd, -1);
+    drop(map);
+    atomic_store(&map->woken,
+                 true); /* what was rung may have been lost: the next pass shall look */
 }
 
 void asyncore_wakeup(struct asyncore_map *map)

@@ -1,0 +1,66 @@
+/*
+ * fork.c - what a child must not share with its parent.  With the sockets it has inherited what wakes
+ * the parent's loops and, on Linux, their epoll sets: it leaves them alone from the beginning, and
+ * opens others when it needs them.
+ */
+#include "internal.h"
+
+#include <pthread.h>
+#include <utlist.h>
+
+static struct asyncore_map *maps; /* those with a poller */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void before(void)
+{
+    pthread_mutex_lock(&mutex);
+    asyncore__signals_lock();
+}
+
+static void in_parent(void)
+{
+    asyncore__signals_unlock();
+    pthread_mutex_unlock(&mutex);
+}
+
+static void inherit(struct asyncore_map *map)
+{
+    map->inherited = true;
+    asyncore__wakeup_close(map);
+    /* Whether files block is the parent's affair. */
+    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next)
+        c->dispatcher->was_blocking = false;
+}
+
+static void in_child(void)
+{
+    struct asyncore_map *map;
+
+    DL_FOREACH (maps, map) {
+        inherit(map);
+    }
+    asyncore__signals_inherit();
+    in_parent();
+}
+
+static void prepare(void)
+{
+    pthread_atfork(before, in_parent, in_child);
+}
+
+void asyncore__fork_add(struct asyncore_map *map)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, prepare);
+    pthread_mutex_lock(&mutex);
+    DL_APPEND(maps, map);
+    pthread_mutex_unlock(&mutex);
+}
+
+void asyncore__fork_remove(struct asyncore_map *map)
+{
+    pthread_mutex_lock(&mutex);
+    DL_DELETE(maps, map);
+    pthread_mutex_unlock(&mutex);
+}
