@@ -1,4 +1,4 @@
-"""Who takes part: the commands of each, by work.
+"""Who takes part: the commands of each, by work.  A command may begin with its environment.
 
 A group is compared to its first contender, the loop written by hand.
 """
@@ -50,14 +50,14 @@ def time(build):
         "epoll": {
             "hand-written epoll": bench(build, "epoll") + ["time"],
             "hand-written, one segment": bench(build, "epoll") + ["time-more"],
-            "timed on epoll": ["env", "ASYNCORE_POLLER=epoll", *timed],
+            "timed on epoll": ["ASYNCORE_POLLER=epoll", *timed],
             "libev": bench(build, "libev", "epoll") + ["time"],
             "libevent": bench(build, "libevent", "epoll") + ["time"],
             "libuv": bench(build, "libuv") + ["time"],
         },
         "select": {
             "hand-written select": bench(build, "select") + ["time"],
-            "timed on select": ["env", "ASYNCORE_POLLER=select", *timed],
+            "timed on select": ["ASYNCORE_POLLER=select", *timed],
             "CPython asyncore": [sys.executable, CPYTHON, "time"],
         },
     }

@@ -50,11 +50,23 @@ def complaint(process, line):
     return line.strip() or f"no message, exit status {process.returncode}"
 
 
+def parts(command):
+    """The environment that a command begins with, and the command proper, as in the shell."""
+    count = 0
+    while re.match(r"[A-Z_]+=", command[count]):
+        count += 1
+    return command[:count], command[count:]
+
+
 @contextlib.contextmanager
 def child(command, cpu, patient=False):
     """A process in a session of its own, which is ended whatever happens, with all its own."""
+    environment, command = parts(command)
+    if os.path.isabs(command[0]) and not os.path.exists(command[0]):
+        raise Skip("its library is not installed")
     with subprocess.Popen(command, text=True, start_new_session=True, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=dict(os.environ, **dict(word.split("=", 1) for word in environment)),
                           preexec_fn=pinned(cpu, patient)) as process:
         try:
             yield process
@@ -66,8 +78,6 @@ def child(command, cpu, patient=False):
 @contextlib.contextmanager
 def server(command, cpu=SERVER_CPU, patient=False):
     """Yields its process and its port."""
-    if not os.path.exists(command[0]) and os.path.isabs(command[0]):
-        raise Skip("its library is not installed")
     with child(command, cpu, patient) as process:
         line = line_of(process, command[0])
         port = re.search(r"(\d+)$", line)

@@ -44,25 +44,26 @@ def plain(title, width, digits, *keys):
 
 
 SEEN = [plain("per s", 8, 0, "rate"), plain("p50/p99 ms", 12, 2, "p50", "p99")]
-COUNTS = [plain("calls", 10, 2, "syscalls 50", "syscalls 1"),
-          plain("instr.", 10, 0, "instructions 50", "instructions 1"),
-          plain("malloc", 8, 2, "allocations")]
+TIME_COUNTS = [plain("calls", 7, 2, "calls"), plain("instr.", 8, 0, "instructions"),
+               plain("malloc", 8, 2, "allocations")]
+ECHO_COUNTS = [plain("calls", 10, 2, "calls 50", "calls 1"),
+               plain("instr.", 10, 0, "instructions 50", "instructions 1"),
+               plain("malloc", 8, 2, "allocations")]
 KIB = [plain("KiB", 7, 2, "kib")]
 IDLE = [("for the idle, %", 17, lambda row, _: spread(row.get("change"), 1, 100))]
 
-ECHO_NOTE = """\
-calls, instr., malloc: system calls, user-space instructions and allocations for each message,
-counted with 50 connections in lockstep / with 1.  KiB: resident, for each idle connection."""
+TIME = [("time", cpu("cpu", "CPU µs") + SEEN), ("time counts", TIME_COUNTS)]
+ECHO = [("echo", cpu("cpu", "CPU µs") + SEEN), ("echo counts", ECHO_COUNTS), ("idle", KIB)]
 
 
 # ==================================================
-# tables: a title, columns, groups of rows, and a note
+# tables: a title, columns, and groups of rows
 # ==================================================
 
-def echo_table(works):
-    """All that was measured of the echo servers beside each other."""
+def combined(title, parts, works):
+    """All that was measured of the same servers, beside each other."""
     columns, groups = [], {}
-    for work, more in ("echo", cpu("cpu", "CPU µs") + SEEN), ("counts", COUNTS), ("idle", KIB):
+    for work, more in parts:
         if work not in works:
             continue
         columns += more
@@ -71,27 +72,35 @@ def echo_table(works):
                 mine = groups.setdefault(group, {}).setdefault(who, {})
                 # Of the idle work the memory alone: its times have a table of their own.
                 mine.update({key: row[key] for key in row if work != "idle" or key == "kib"})
-    return "Echo: messages of 64 bytes, 50 connections", columns, groups, ECHO_NOTE
+    if columns:
+        yield title, columns, groups
 
 
 def tables(results):
     works = results["works"]
-    if "time" in works:
-        yield ("Time: requests by RFC 868, 64 at once", cpu("cpu", "CPU µs") + SEEN,
-               works["time"], "")
-    if works.keys() & {"echo", "counts", "idle"}:
-        yield echo_table(works)
+    yield from combined("Time: requests by RFC 868, 64 at once", TIME, works)
+    yield from combined("Echo: messages of 64 bytes, 50 connections", ECHO, works)
     for group, rows in works.get("idle", {}).items():
         yield (f"The same echo, and {results['idle'][group]:,} idle connections",
-               cpu("cpu", "CPU µs") + IDLE, {group: rows}, "")
+               cpu("cpu", "CPU µs") + IDLE, {group: rows})
     for group, rows in works.get("chain", {}).items():
         keys = [f"{pipes}/{active}" for pipes, active in results["chains"][group]]
         yield ("Chain: one write to the next pipe, of pipes/bytes that travel at once, CPU µs",
-               [column for key in keys for column in cpu(key, key)], {group: rows}, "")
+               [column for key in keys for column in cpu(key, key)], {group: rows})
     if "timers" in works:
         yield (f"Timers: one of {results['timers']:,}, CPU ns",
                [column for key in ("add", "cancel", "fire") for column in cpu(key, key, 0)],
-               works["timers"], "")
+               works["timers"])
+
+
+NOTES = """\
+ratio: to the first of its group, in the same round.
+per s, p50/p99: mostly the load's own limit.
+calls, instr., malloc: system calls, user-space instructions and allocations for each message;
+the echo's are of 50 connections in lockstep / of 1.
+KiB: resident, for each idle connection.
+
+Versions, and bytes of what their users keep:"""
 
 
 def lines_of(columns, rows):
@@ -106,19 +115,13 @@ def lines_of(columns, rows):
 
 def text_of(results):
     lines = []
-    for title, columns, groups, note in tables(results):
+    for title, columns, groups in tables(results):
         lines += [title, " " * LABEL + "".join(f"{name:>{width}}" for name, width, _ in columns)]
         for rows in groups.values():
             lines += [*lines_of(columns, rows), ""]
-        if note:
-            lines += [note, ""]
-    rounds = results["rounds"]
-    if rounds > 1:
-        lines.append(f"Medians of {rounds} rounds, ± the median absolute deviation.")
-    lines += ["ratio: to the first of its group, in the same round.  Rates and latencies are mostly"
-              " the load's own limit.", "", "Versions, and bytes of what their users keep:",
-              *results["contenders"]]
-    return "\n".join(lines)
+    if results["rounds"] > 1:
+        lines.append(f"Medians of {results['rounds']} rounds, ± the median absolute deviation.")
+    return "\n".join([*lines, NOTES, *results["contenders"]])
 
 
 # ==================================================

@@ -52,9 +52,9 @@ class Works:
         self.time_load = contenders.program(build, "time_load")
 
     def groups(self, work):
-        return {"echo": contenders.echo, "idle": contenders.echo, "counts": contenders.echo,
-                "time": contenders.time, "chain": contenders.chain,
-                "timers": contenders.timers}[work](self.build)
+        return {"echo": contenders.echo, "echo counts": contenders.echo, "idle": contenders.echo,
+                "time": contenders.time, "time counts": contenders.time,
+                "chain": contenders.chain, "timers": contenders.timers}[work](self.build)
 
     def echo(self, command, _):
         with measure.server(command) as (process, port):
@@ -102,14 +102,29 @@ class Works:
         numbers = measure.output([*command, "timers", str(self.sizes.timers)]).split()
         return dict(zip(("add", "cancel", "fire"), map(float, numbers)))
 
-    def counts(self, command, _):
+    def lockstep(self, active):
+        def load(port, messages):
+            with measure.echo_load(self.echo_load, active, port) as connections:
+                connections.run(messages, "lockstep")
+        return load
+
+    def echo_counts(self, command, _):
         row = {}
         for active in self.sizes.counted:
-            row[f"syscalls {active}"] = counts.syscalls(command, self.echo_load, active)
+            row[f"calls {active}"] = counts.system_calls(command, self.lockstep(active))
             if not contenders.is_cpython(command):
-                row[f"instructions {active}"] = counts.instructions(command, self.echo_load, active)
+                row[f"instructions {active}"] = counts.instructions(command, self.lockstep(active))
         if not contenders.is_cpython(command):
-            row["allocations"] = counts.allocations(command, self.echo_load, ACTIVE)
+            row["allocations"] = counts.allocations(command, self.lockstep(ACTIVE))
+        return row
+
+    def time_counts(self, command, _):
+        def load(port, requests):
+            measure.time_load(self.time_load, port, requests)
+        row = {"calls": counts.system_calls(command, load)}
+        if not contenders.is_cpython(command):
+            row["instructions"] = counts.instructions(command, load)
+            row["allocations"] = counts.allocations(command, load)
         return row
 
     def described(self):
@@ -132,7 +147,7 @@ def interleaved(works, name, rounds, progress):
                 continue
             progress(f"{name}, round {number + 1} of {rounds}: {who}")
             try:
-                numbers = getattr(works, name)(groups[group][who], group)
+                numbers = getattr(works, name.replace(" ", "_"))(groups[group][who], group)
                 for key, number_ in numbers.items():
                     row.setdefault(key, []).append(number_)
             except Skip as why:
