@@ -132,6 +132,36 @@ START_TEST(test_not_lost_by_exit_now)
 }
 END_TEST
 
+/* The same, and the next pass may not sleep at all. */
+START_TEST(test_at_once_after_exit_now)
+{
+    static struct probe a;
+    struct named s = {0};
+    const int peer = keep_running(&a, NULL);
+    struct timespec before, after;
+
+    asyncore_wakeup(NULL);
+    pass(NULL);
+    add(&s, "S", SIGUSR1, trace_it, NULL);
+    a.wants_write = true;
+    a.wants_read = false;
+    a.on_write = leave; /* after the wake-up was read */
+    send_all(peer, "x");
+    wait_readable(asyncore_fileno(&a.base));
+    raise(SIGUSR1);
+    ck_assert_int_eq(asyncore_poll(-1, NULL), asyncore_ExitNow);
+    trace[0] = '\0';
+    a.wants_write = false;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    ck_assert_int_eq(asyncore_poll(3, NULL), 0);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_trace("S ");
+    ck_assert_int_le(after.tv_sec - before.tv_sec, 1);
+    ck_assert_int_eq(asyncore_map_free(NULL), 0);
+    close(peer);
+}
+END_TEST
+
 /* ==================================================
  * several
  */
@@ -442,6 +472,7 @@ int main(void)
     tcase_add_test(tcase, test_keeps_no_loop_running);
     tcase_add_test(tcase, test_after_reads_and_timers);
     tcase_add_loop_test(tcase, test_not_lost_by_exit_now, 0, 2);
+    tcase_add_test(tcase, test_at_once_after_exit_now);
     tcase_add_test(tcase, test_several_for_one_signal);
     tcase_add_test(tcase, test_several_maps);
     tcase_add_test(tcase, test_every_signal);
