@@ -9,6 +9,14 @@
 #include <string.h>
 #include <time.h>
 
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 struct named {
     struct asyncore_call call;
     const char *name;
@@ -236,6 +244,31 @@ static int leave(struct probe *self)
     return asyncore_ExitNow;
 }
 
+/* The pass is left by ExitNow, after the wake-up was read: the next one makes the call at once. */
+START_TEST(test_at_once_after_exit_now)
+{
+    static struct probe p;
+    struct named a = {.name = NULL};
+    const int peer = probe_channel(&p, "P", NULL);
+    double start;
+
+    asyncore_wakeup(NULL);
+    ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
+    p.wants_read = false;
+    p.wants_write = true;
+    p.on_write = leave;
+    queue(&a, "a", trace_it);
+    ck_assert_int_eq(asyncore_poll(-1, NULL), asyncore_ExitNow);
+    trace[0] = '\0';
+    p.wants_write = false;
+    start = now();
+    ck_assert_int_eq(asyncore_poll(3, NULL), 0);
+    assert_trace("a ");
+    ck_assert(now() - start < 2);
+    close(peer);
+}
+END_TEST
+
 START_TEST(test_kept_by_exit_now)
 {
     static struct probe p;
@@ -435,6 +468,7 @@ int main(void)
     tcase_add_test(tcase, test_stop_in_target);
     tcase_add_test(tcase, test_from_a_handler);
     tcase_add_test(tcase, test_from_a_signal_handler);
+    tcase_add_test(tcase, test_at_once_after_exit_now);
     tcase_add_test(tcase, test_kept_by_exit_now);
     tcase_add_test(tcase, test_dropped_with_the_map);
     tcase_add_test(tcase, test_many_threads);
