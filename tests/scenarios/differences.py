@@ -52,6 +52,7 @@ this library each.
 | an async_chat whose terminator was never set closes | the terminator is none | `asynchat`: none |
 | input without a terminator has no limit, output has none | `asynchat_set_max_incoming()`, `asynchat_set_high_water()` | `asynchat`: limit, flood |
 | `file_dispatcher` leaves the caller's descriptor non-blocking | it is blocking again after the close | `file_dispatcher`: blocking_mode_is_restored |
+| a child of `fork()` has its parent's map, and serves its clients | it may drop the map or go on with it, and touches neither poller nor wake-up of the parent | `fork`, `fork_shared` |
 | SIGPIPE is ignored by the interpreter | never raised, whatever its disposition | `data`: send_on_a_broken_connection; `file_dispatcher`: never_sigpipe |
 | `log_info` prints to standard output | to standard error, or where `asyncore_set_log()` says | `log`: standard_error |
 """
