@@ -541,15 +541,17 @@ ASYNCORE_API int asyncore_close_all(struct asyncore_map *map, bool ignore_all);
 
 /* asyncore.poll(timeout, map).  One pass: asks every dispatcher readable() and writable() in the
  * order in which they were added; waits; then serves every read event, every write event and every
- * exceptional one, each in that order, and the timers that are due.  A dispatcher added in a pass
- * is first asked in the next.
+ * exceptional one, each in that order; then the timers that are due, the signals that have come and
+ * the calls that are queued.  A dispatcher added in a pass is first asked in the next.
  *   timeout  seconds to wait if nothing happens, below 0 for ever.  Rounded up, never down.
- * Returns 0, also when a signal cut the wait short, or at once when the map is empty and no timer
- * is set; asyncore_ExitNow; what a handle_error returned, if negative; -EINVAL (timeout is no
- * number), -EBUSY (from inside a handler of the same map), or an error of the poller. */
+ * Returns 0, also when a signal or a wake-up cut the wait short, or at once when the map is empty, no
+ * timer set and no call queued; asyncore_ExitNow; what a handle_error returned, if negative; -EINVAL
+ * (timeout is no number, or ASYNCORE_POLLER names no poller), -EBUSY (from inside a handler of the
+ * same map), or an error of the poller. */
 ASYNCORE_API int asyncore_poll(double timeout, struct asyncore_map *map);
 
-/* asyncore.loop(timeout, map=map, count=count).  Passes until the map is empty and no timer is set.
+/* asyncore.loop(timeout, map=map, count=count).  Passes until the map is empty, no timer is set and
+ * no call queued.
  *   timeout  seconds that one pass waits at most, below 0 for ever; Python's default is 30.
  *   count    passes to make at most; below 0 is Python's None, no limit.
  * Returns 0, asyncore_ExitNow, or a negative errno as asyncore_poll() does. */

@@ -89,7 +89,8 @@ static int wait_for_events(struct asyncore_map *map, int64_t timeout)
         timeout = asyncore__until(asyncore__next_timer(map), timeout);
     if (map->accept_resume_at != 0)
         timeout = asyncore__until(map->accept_resume_at, timeout);
-    if (map->ready_count > 0)
+    /* What woke a pass that ended early wakes no other. */
+    if (map->ready_count > 0 || asyncore__signals_wait(map) || asyncore__calls_wait(map))
         timeout = 0;
     /* Without a descriptor for it nobody can wake the loop, which then looks by itself. */
     if (timeout != 0 && map->wakeup_channel.interest == 0 && asyncore__wakeup_open(map) < 0)
