@@ -47,8 +47,10 @@ bool world_open(struct world *world, const char *poller)
     if (world->map == NULL)
         give_up("asyncore_map_new");
     world->poller_is_given = poller != NULL;
-    if (poller != NULL && asyncore_map_set_poller(world->map, poller) < 0)
-        return false; /* it has been said why */
+    if (poller != NULL && asyncore_map_set_poller(world->map, poller) < 0) {
+        asyncore_map_free(world->map); /* it has been said why */
+        return false;
+    }
     world->nowhere_fd = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
     must(bind(world->nowhere_fd, (const struct sockaddr *)&addr, sizeof addr), "bind");
     return true;
