@@ -171,6 +171,48 @@ START_TEST(test_wakeup_not_taken)
 END_TEST
 #endif
 
+/* ==================================================
+ * no memory
+ */
+
+/* There is no room for one more: the others are served as before. */
+START_TEST(test_no_memory_for_another)
+{
+    enum { COUNT = 40 };
+    static struct probe probes[COUNT];
+    static int peers[COUNT];
+    int refused = 0;
+
+    for (int i = 0; i < COUNT; i++) {
+        for (int n = 1; n <= 6; n++) {
+            static struct probe none;
+            int ends[2], rc;
+
+            tcp_pair(ends);
+            probe_init(&none, "N", NULL);
+            calls.fail_malloc = n;
+            rc = asyncore_set_socket(&none.base, ends[0], NULL);
+            calls.fail_malloc = 0;
+            ck_assert(rc == 0 || rc == -ENOMEM);
+            refused += rc < 0;
+            asyncore_close(&none.base);
+            close(ends[1]);
+            if (i > 0) {
+                send_all(peers[0], "x");
+                wait_readable(asyncore_fileno(&probes[0].base));
+            }
+            ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+            assert_trace(i > 0 ? "A.handle_read A.recv=1 " : "");
+        }
+        peers[i] = probe_channel(&probes[i], "A", NULL);
+        probes[i].on_read = recv_some;
+    }
+    ck_assert_int_gt(refused, 5);
+    for (int i = 0; i < COUNT; i++)
+        close(peers[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("poller_errors");
@@ -184,5 +226,6 @@ int main(void)
     tcase_add_test(tcase, test_eperm_is_always_ready);
     tcase_add_test(tcase, test_wakeup_not_taken);
 #endif
+    tcase_add_test(tcase, test_no_memory_for_another);
     return run_suite(suite);
 }

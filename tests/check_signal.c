@@ -423,7 +423,8 @@ START_TEST(test_old_disposition)
         ck_assert(now.sa_handler == old.sa_handler);
         ck_assert_int_eq(now.sa_flags & (SA_NODEFER | SA_ONSTACK | SA_SIGINFO | SA_RESTART),
                          old.sa_flags);
-        ck_assert_int_eq(sigismember(&now.sa_mask, SIGUSR2), _i == 2);
+        if (_i == 2)
+            ck_assert_int_eq(sigismember(&now.sa_mask, SIGUSR2), 1);
     }
 }
 END_TEST

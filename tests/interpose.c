@@ -42,6 +42,37 @@ static bool wait_fails(void)
     return true;
 }
 
+/* ---- memory: the linker puts these in the place of the library's calls ---- */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static bool memory_fails(void)
+{
+    return calls.fail_malloc > 0 && --calls.fail_malloc == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return memory_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return memory_fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return memory_fails() ? NULL : __real_realloc(old, size);
+}
+
+/* ---- system calls ---- */
+
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     int (*real)(struct pollfd *, nfds_t, int);

@@ -14,6 +14,8 @@ extern struct calls {
     int fail_operation, fail_control; /* the next epoll_ctl with this operation, with this errno, */
     int fail_count;                   /* so many times */
 
+    int fail_malloc; /* the n-th malloc, calloc or realloc from now on fails; 0: none */
+
     double later; /* seconds that the monotonic clock is ahead */
 } calls;
 
