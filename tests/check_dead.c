@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,11 +351,15 @@ START_TEST(test_hung_up)
 }
 END_TEST
 
+static atomic_bool over;
+
+/* After five seconds, unless it is over before. */
 static void *stop_later(void *map)
 {
-    const struct timespec a_while = {.tv_sec = 5};
+    const struct timespec moment = {.tv_nsec = 50000000};
 
-    nanosleep(&a_while, NULL);
+    for (int i = 0; i < 100 && !atomic_load(&over); i++)
+        nanosleep(&moment, NULL);
     asyncore_stop(map);
     return NULL;
 }
@@ -385,7 +390,8 @@ START_TEST(test_behind_a_hang_up)
     ck_assert_int_eq(asyncore_set_socket(&hung, ends[0], NULL), 0);
     ck_assert_int_eq(pthread_create(&thread, NULL, stop_later, NULL), 0);
     ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
-    pthread_detach(thread);
+    atomic_store(&over, true);
+    pthread_join(thread, NULL);
     ck_assert_int_eq(closed, 1);
     for (int i = 0; i < COUNT; i++)
         close(peers[i]);
