@@ -52,14 +52,18 @@ static int epoll_reserve(struct asyncore_map *map, int fd)
 {
     struct epoll_state *state = map->poller_state;
     const size_t need = asyncore__channel_limit(map);
+    struct epoll_event *events;
 
     (void)fd;
     if (need <= state->size)
         return 0;
+    events = malloc(2 * need * sizeof *events);
+    if (events == NULL)
+        return -ENOMEM;
     free(state->events); /* nothing in there is used after a wait */
-    state->events = malloc(2 * need * sizeof *state->events);
-    state->size = state->events != NULL ? 2 * need : 0;
-    return state->events != NULL ? 0 : -ENOMEM;
+    state->events = events;
+    state->size = 2 * need;
+    return 0;
 }
 
 static void leave(struct asyncore_map *map, struct asyncore_channel *channel)
