@@ -24,7 +24,9 @@
  * asyncore.dispatcher.send(self, data) is asyncore_dispatcher_class.send(self, data, size).
  *
  * Errors.  A call returns 0 or a count, or a negative errno (-EAGAIN, -ECONNREFUSED...).  A handler
- * returns 0, or a negative errno, which is this library's "raise": see asyncore_read().
+ * returns 0, or a negative errno, which is this library's "raise": see asyncore_read().  What cannot be
+ * done from inside a handler answers -EBUSY: that is any function of a class, readable and writable
+ * included, and what timers, signals and queued calls call, also where no loop runs.
  *
  * Threads.  A map belongs to one thread at a time, with all that is in it: dispatchers, timers,
  * signal handlers.  Any number of threads may each run a map of its own.  Into the map of another
@@ -35,8 +37,9 @@
  * Fork.  A child has the dispatchers of its parent, and shares the sockets with it: one of the two
  * should let go of them.  The child may go on with a map, and then has a poller of its own; or drop
  * it, with asyncore_close_all() or asyncore_map_free(), which closes the child's descriptors
- * alone.  Neither touches the poller of the parent.  fork() inside a handler is no exception, but
- * vfork() and clone() are: between them and exec no function here may be called.
+ * alone.  Neither touches the poller of the parent, nor what wakes its loop, nor whether its files
+ * block.  fork() may be called in a handler, and while other threads run loops; but between
+ * vfork() or clone() and exec no function here may be called.
  *
  * Lifetime.  asyncore_close() takes effect at once: the dispatcher is out of its map, its
  * descriptor is closed and none of its handlers is called again.  Its memory must stay until its class's

@@ -1,6 +1,7 @@
 /* check_loop.c - the pass and the loop: order, time-outs, and every way to leave. */
 #include "support.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <poll.h>
 #include <pthread.h>
@@ -629,12 +630,15 @@ START_TEST(test_descriptors_of_the_wakeup_closed)
 {
     static struct probe a, b;
     const int peer = probe_channel(&a, "A", NULL);
-    const int ends[2] = {dup(0), dup(0)}; /* the numbers that the pipe will have */
+    const int ends[2] = {dup(0), dup(0)}; /* the numbers that it will have */
     int other;
 
+    ck_assert_int_eq(asyncore_loop(0, NULL, 1), 0); /* opens what else the map needs */
     close(ends[0]);
     close(ends[1]);
-    ck_assert_int_eq(asyncore_loop(0, NULL, 1), 0);
+    asyncore_wakeup(NULL);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, 1), 0);
+    ck_assert_int_ge(fcntl(ends[0], F_GETFD), 0);
     asyncore_wakeup(NULL); /* which nobody will ever read */
     close(ends[0]);
     close(ends[1]);
