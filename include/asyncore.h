@@ -210,7 +210,8 @@ struct asyncore_dispatcher {
     uint32_t state;
     uint32_t generation; /* counts the sockets it has had */
     int fd;
-    bool connected, accepting, connecting, closing, doomed, was_blocking;
+    bool connected, accepting, connecting, closing, doomed;
+    unsigned char blocked_in; /* the process in which its file did; 0: none */
     unsigned char ignore_log_types;
     unsigned char addrlen;
     union {

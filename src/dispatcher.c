@@ -55,9 +55,9 @@ static int drop_socket(struct asyncore_dispatcher *self)
 {
     const int fd = self->fd;
 
-    if (self->was_blocking && fd >= 0) /* others have the same file open */
+    if (self->blocked_in == asyncore__process() && fd >= 0) /* others have the same file open */
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-    self->was_blocking = false;
+    self->blocked_in = 0;
 
     self->connected = self->accepting = self->connecting = false;
     self->generation++;

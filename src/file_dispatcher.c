@@ -74,7 +74,7 @@ int asyncore_set_file(struct asyncore_dispatcher *self, int fd)
     rc = asyncore_set_socket(self, fd, NULL);
     if (rc < 0)
         return rc;
-    self->was_blocking = was_blocking;
+    self->blocked_in = was_blocking ? asyncore__process() : 0;
     self->connected = true;
     return 0;
 }

@@ -5,11 +5,13 @@
  */
 #include "internal.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <utlist.h>
 
 static struct asyncore_map *maps; /* those with a poller */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static unsigned char process = 1;
 
 static void before(void)
 {
@@ -23,13 +25,12 @@ static void in_parent(void)
     pthread_mutex_unlock(&mutex);
 }
 
+/* Other threads may have been at work on their maps when this one forked, and nobody goes on: what is
+ * in there, and may be half done, is not looked at. */
 static void inherit(struct asyncore_map *map)
 {
     map->inherited = true;
     asyncore__wakeup_close(map);
-    /* Whether files block is the parent's affair. */
-    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next)
-        c->dispatcher->was_blocking = false;
 }
 
 static void in_child(void)
@@ -39,6 +40,7 @@ static void in_child(void)
     DL_FOREACH (maps, map) {
         inherit(map);
     }
+    process = process % UCHAR_MAX + 1;
     asyncore__signals_inherit();
     in_parent();
 }
@@ -46,6 +48,11 @@ static void in_child(void)
 static void prepare(void)
 {
     pthread_atfork(before, in_parent, in_child);
+}
+
+unsigned char asyncore__process(void)
+{
+    return process;
 }
 
 void asyncore__fork_add(struct asyncore_map *map)

@@ -321,6 +321,8 @@ void asyncore__signals_inherit(void);
 
 /* ---- fork.c ---- */
 
+/* Which process this is among its ancestors, from 1; after 255 comes 1. */
+unsigned char asyncore__process(void);
 void asyncore__fork_add(struct asyncore_map *map);
 void asyncore__fork_remove(struct asyncore_map *map);
 

@@ -357,6 +357,26 @@ static void close_one(void)
     asyncore_close(&a.base);
 }
 
+static void close_one_that_is_in_no_map(void)
+{
+    asyncore_del_channel(&a.base);
+    asyncore_close(&a.base);
+}
+
+/* Of a file that it opens itself the child has the word. */
+static void open_one(void)
+{
+    static struct probe own;
+    int pipes[2];
+
+    CHILD_ASSERT(pipe2(pipes, O_CLOEXEC) == 0);
+    CHILD_ASSERT(asyncore_file_dispatcher_init(&own.base, &asyncore_file_dispatcher_class, pipes[0],
+                                               map) == 0);
+    CHILD_ASSERT(asyncore_poll(0, map) == 0);
+    asyncore_close(&own.base);
+    CHILD_ASSERT((fcntl(pipes[0], F_GETFL) & O_NONBLOCK) == 0);
+}
+
 static void pass_first(void)
 {
     CHILD_ASSERT(asyncore_poll(0, map) == 0);
@@ -368,7 +388,8 @@ static void change_poller_first(void)
     CHILD_ASSERT(asyncore_map_set_poller(map, asyncore_poller_name(1)) == 0);
 }
 
-static void (*const ends[])(void) = {drop_at_once, close_one, pass_first, change_poller_first};
+static void (*const ends[])(void) = {drop_at_once, close_one,  close_one_that_is_in_no_map,
+                                     open_one,     pass_first, change_poller_first};
 
 START_TEST(test_blocking_flag)
 {
@@ -424,8 +445,33 @@ static void *be_signalled(void *arg)
     return NULL;
 }
 
+static void *add_and_remove_channels(void *arg)
+{
+    struct asyncore_map *own = asyncore_map_new();
+    struct asyncore_dispatcher readers[2];
+    int pipes[2][2];
+
+    (void)arg;
+    for (int i = 0; i < 2; i++)
+        if (pipe2(pipes[i], O_CLOEXEC) < 0 ||
+            asyncore_file_dispatcher_init(&readers[i], &asyncore_file_dispatcher_class, pipes[i][0],
+                                          own) < 0)
+            abort();
+    while (!enough) {
+        for (int i = 0; i < 2; i++)
+            if (asyncore_del_channel(&readers[i]) < 0 ||
+                asyncore_add_channel(&readers[i], NULL) < 0)
+                abort();
+    }
+    asyncore_map_free(own);
+    for (int i = 0; i < 4; i++)
+        close(pipes[i / 2][i % 2]);
+    return NULL;
+}
+
 START_TEST(test_other_threads)
 {
+    static void *(*const work[])(void *) = {add_and_remove, be_signalled, add_and_remove_channels};
     struct asyncore_signal_handler handler = {0};
     pthread_t thread;
     const int forks = getenv("VALGRIND") != NULL ? 10 : 300; /* there each is slow */
@@ -433,8 +479,7 @@ START_TEST(test_other_threads)
 
     open_map();
     ck_assert_int_eq(asyncore_add_signal_handler(&handler, SIGUSR1, signalled, map), 0);
-    ck_assert_int_eq(pthread_create(&thread, NULL, _i == 0 ? add_and_remove : be_signalled, NULL),
-                     0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, work[_i], NULL), 0);
     for (int i = 0; i < forks && status == SIGKILL; i++) {
         const pid_t child = begin_child();
 
@@ -465,6 +510,6 @@ int main(void)
     tcase_add_test(tcase, test_child_with_another_poller);
     tcase_add_test(tcase, test_in_a_handler_of_a_pass_that_was_woken);
     tcase_add_loop_test(tcase, test_in_a_predicate, 0, 2);
-    tcase_add_loop_test(tcase, test_other_threads, 0, 2);
+    tcase_add_loop_test(tcase, test_other_threads, 0, 3);
     return run_suite(suite);
 }
