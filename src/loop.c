@@ -42,6 +42,7 @@ static void ask(struct asyncore_map *map, struct asyncore_channel *channel)
     if (rc < 0) {
         asyncore__found(map, channel, rc == -EBADF ? ASYNCORE__DEAD : ASYNCORE__FAILED);
         map->ready[map->ready_count - 1].error = rc;
+        asyncore__watch(map, channel, 0); /* lest it be found a third time */
     }
 }
 

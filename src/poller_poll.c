@@ -77,10 +77,8 @@ static void find(struct asyncore_map *map, size_t index)
     struct poll_state *state = map->poller_state;
     struct asyncore_channel *channel = state->channels[index];
     struct pollfd *fd = &state->fds[index];
-    unsigned events = ASYNCORE__DEAD;
+    const unsigned events = asyncore__poll_found((unsigned short)fd->revents, channel->interest);
 
-    if ((fd->revents & POLLNVAL) == 0)
-        events = asyncore__poll_found((unsigned short)fd->revents, channel->interest);
     if (events != 0)
         asyncore__found(map, channel, events);
     else
@@ -91,15 +89,21 @@ static int poll_wait(struct asyncore_map *map, int64_t timeout)
 {
     struct poll_state *state = map->poller_state;
     int n = poll(state->fds, (nfds_t)state->count, asyncore__milliseconds(timeout));
+    bool dead = false;
 
     if (n < 0)
         return -errno;
     for (size_t i = 0; n > 0 && i < state->count; i++) {
         if (state->fds[i].revents == 0)
             continue;
-        find(map, i);
+        if ((state->fds[i].revents & POLLNVAL) != 0)
+            dead = true;
+        else
+            find(map, i);
         n--;
     }
+    if (dead)
+        asyncore__find_dead(map);
     return 0;
 }
 

@@ -226,6 +226,53 @@ START_TEST(test_handle_close_that_does_nothing)
 }
 END_TEST
 
+/* Nor twice in a pass, by the poller and by the loop that looks. */
+START_TEST(test_found_once)
+{
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+
+    a.on_close = stay;
+    settle();
+    close_behind(&a);
+    calls.later = 11;
+    poll_once(NULL);
+    assert_trace("A.handle_close ");
+    asyncore_close(&a.base);
+    close(peer);
+}
+END_TEST
+
+/* Refused by the poller, as its predicate has changed; ready, for the file is open under another
+ * number; and found dead: there is room for all that. */
+START_TEST(test_found_in_every_way)
+{
+    enum { COUNT = 20 };
+    static struct probe probes[COUNT];
+    int peers[COUNT], others[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        peers[i] = probe_channel(&probes[i], "A", NULL);
+    settle();
+    for (int i = 0; i < COUNT; i++) {
+        others[i] = dup(asyncore_fileno(&probes[i].base));
+        probes[i].wants_write = true;
+        send_all(peers[i], "x");
+        wait_readable(others[i]);
+    }
+    for (int i = 0; i < COUNT; i++)
+        close_behind(&probes[i]);
+    calls.later = 11;
+    poll_once(NULL);
+    for (int i = 0; i < COUNT; i++) {
+        ck_assert_int_eq(probes[i].destroyed, 1);
+        close(peers[i]);
+        close(others[i]);
+    }
+    ck_assert_ptr_null(strstr(trace, "handle_read"));
+}
+END_TEST
+
 static int reopen(struct probe *self)
 {
     int ends[2];
@@ -435,6 +482,8 @@ int main(void)
     tcase_add_test(tcase, test_short_waits);
     tcase_add_test(tcase, test_busy_map);
     tcase_add_test(tcase, test_handle_close_that_does_nothing);
+    tcase_add_test(tcase, test_found_once);
+    tcase_add_test(tcase, test_found_in_every_way);
     tcase_add_test(tcase, test_opened_again_in_handle_close);
     tcase_add_test(tcase, test_while_connecting);
     tcase_add_test(tcase, test_listener);
