@@ -20,6 +20,12 @@ struct asyncore_timeouts {
 
 static int connect_timed_out(struct asyncore_dispatcher *self)
 {
+    struct pollfd outcome = {.fd = self->fd, .events = POLLOUT};
+
+    /* It may be known, and only have been waited for by nobody: who is not writable hears of it with
+     * the first data. */
+    if (poll(&outcome, 1, 0) == 1)
+        return asyncore_handle_connect_event(self);
     self->connecting = false;
     asyncore__changed(self);
     return -ETIMEDOUT;

@@ -299,6 +299,27 @@ START_TEST(test_connect_in_time)
 }
 END_TEST
 
+/* Who is only readable hears of it with the first data; or when the limit is reached, if those come
+ * later, and is not told that it has failed. */
+START_TEST(test_connect_in_time_and_nothing_comes)
+{
+    static struct probe a;
+    struct sockaddr_in addr;
+    const int listener = tcp_listen(&addr);
+
+    probe_init(&a, "A", NULL);
+    ck_assert_int_eq(asyncore_create_socket(&a.base, AF_INET, SOCK_STREAM), 0);
+    ck_assert_int_eq(asyncore_set_connect_timeout(&a.base, 0.01), 0);
+    ck_assert_int_eq(asyncore_connect(&a.base, (struct sockaddr *)&addr, sizeof addr), 0);
+    while (asyncore_connecting(&a.base))
+        ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
+    assert_trace("A.handle_connect ");
+    ck_assert(asyncore_connected(&a.base));
+    asyncore_close(&a.base);
+    close(listener);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("timeout");
@@ -316,5 +337,6 @@ int main(void)
     tcase_add_test(idle, test_bad_arguments);
     tcase_add_loop_test(connecting, test_late_connect, 0, 2);
     tcase_add_test(connecting, test_connect_in_time);
+    tcase_add_test(connecting, test_connect_in_time_and_nothing_comes);
     return run_suite(suite);
 }
