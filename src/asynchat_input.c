@@ -280,14 +280,16 @@ static int process(struct asynchat_async_chat *self)
 
 static int handle_input(struct asyncore_dispatcher *base);
 
-/* Nothing needs to come for what is left: the next pass goes on with it. */
+/* Nothing needs to come for what is left: the next pass goes on with it.  If the channel has left the
+ * map, it is called no more; what is left is seen to with what comes next. */
 static void resume(struct asyncore_timer *timer)
 {
     struct asynchat_async_chat *self =
         (struct asynchat_async_chat *)(void *)((char *)timer -
                                                offsetof(struct asynchat_async_chat, resume));
 
-    asyncore__serve(&self->base, handle_input);
+    if (self->base.channel != NULL && self->base.map == timer->map)
+        asyncore__raise(timer->map, asyncore__serve(&self->base, handle_input));
 }
 
 static int handle_input(struct asyncore_dispatcher *base)

@@ -350,6 +350,54 @@ START_TEST(test_input_behind_a_forgiven_failure)
 }
 END_TEST
 
+static int exit_now(struct chat *self)
+{
+    (void)self;
+    return asyncore_ExitNow;
+}
+
+static int fail_and_exit(struct chat *self)
+{
+    self->on_found = exit_now;
+    return -EIO;
+}
+
+START_TEST(test_exit_behind_a_forgiven_failure)
+{
+    char expected[64];
+
+    make("\n");
+    c.chat.base.cls = &forgiving_class;
+    c.on_found = fail_and_exit;
+    snprintf(expected, sizeof expected, "<one> ! error%d <two> ! ", -EIO);
+    send_all(peer, "one\ntwo\n");
+    poll_once(NULL);
+    ck_assert_int_eq(asyncore_poll(0, NULL), asyncore_ExitNow);
+    assert_trace(expected);
+    close(peer);
+}
+END_TEST
+
+/* What is left then waits for what comes next. */
+START_TEST(test_out_of_the_map_behind_a_forgiven_failure)
+{
+    char expected[64];
+
+    make("\n");
+    c.chat.base.cls = &forgiving_class;
+    c.on_found = fail_once;
+    snprintf(expected, sizeof expected, "<one> ! error%d ", -EIO);
+    send_all(peer, "one\ntwo\n");
+    poll_once(NULL);
+    asyncore_del_channel(&c.chat.base);
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    assert_trace(expected);
+    asyncore_add_channel(&c.chat.base, NULL);
+    assert_fed("three\n", "<two> ! <three> ! ");
+    close(peer);
+}
+END_TEST
+
 START_TEST(test_abstract)
 {
     static struct asynchat_async_chat chat;
@@ -684,6 +732,8 @@ int main(void)
     tcase_add_test(tcase, test_discard_in_collect);
     tcase_add_test(tcase, test_failing_found_terminator);
     tcase_add_test(tcase, test_input_behind_a_forgiven_failure);
+    tcase_add_test(tcase, test_exit_behind_a_forgiven_failure);
+    tcase_add_test(tcase, test_out_of_the_map_behind_a_forgiven_failure);
     tcase_add_test(tcase, test_abstract);
     tcase_add_loop_test(tcase, test_limit, 0, 2);
     tcase_add_test(tcase, test_get_data);
