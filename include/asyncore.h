@@ -443,7 +443,7 @@ struct asyncore_dispatcher_with_send {
     struct asyncore_dispatcher base;
     char *out_buffer;
     size_t out_start, out_length, out_size;
-    bool close_when_done;
+    uint32_t last; /* the generation that asyncore_close_when_done() was called for; 0: none */
     void *reserved[2];
 };
 

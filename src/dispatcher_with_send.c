@@ -13,6 +13,12 @@ static struct asyncore_dispatcher_with_send *with_send(struct asyncore_dispatche
     return (struct asyncore_dispatcher_with_send *)self;
 }
 
+/* It holds for the socket there is, and not for another that follows in handle_close. */
+static bool close_when_done(const struct asyncore_dispatcher_with_send *self)
+{
+    return self->last != 0 && self->last == self->base.generation;
+}
+
 /* ==================================================
  * out_buffer: out_length bytes from out_start on; at rest there is none
  */
@@ -112,7 +118,7 @@ static ssize_t dispatcher_with_send_send(struct asyncore_dispatcher *self, const
 
     if (rc < 0)
         return rc;
-    if (with_send(self)->close_when_done)
+    if (close_when_done(with_send(self)))
         return -ESHUTDOWN;
     map = self->map;
     asyncore__enter(map);
@@ -128,7 +134,7 @@ static int dispatcher_with_send_handle_write(struct asyncore_dispatcher *self)
 
     asyncore__enter(map);
     rc = asyncore_initiate_send(with_send(self));
-    if (rc == 0 && with_send(self)->close_when_done && with_send(self)->out_length == 0 &&
+    if (rc == 0 && close_when_done(with_send(self)) && with_send(self)->out_length == 0 &&
         asyncore__check_socket(self) == 0)
         rc = asyncore_handle_close(self);
     asyncore__leave(map);
@@ -137,7 +143,7 @@ static int dispatcher_with_send_handle_write(struct asyncore_dispatcher *self)
 
 bool asyncore__dispatcher_with_send_writable(struct asyncore_dispatcher *self)
 {
-    return !self->connected || with_send(self)->out_length > 0 || with_send(self)->close_when_done;
+    return !self->connected || with_send(self)->out_length > 0 || close_when_done(with_send(self));
 }
 
 int asyncore_close_when_done(struct asyncore_dispatcher_with_send *self)
@@ -146,7 +152,7 @@ int asyncore_close_when_done(struct asyncore_dispatcher_with_send *self)
 
     if (rc < 0)
         return rc;
-    self->close_when_done = true;
+    self->last = self->base.generation;
     asyncore__changed(&self->base);
     return 0;
 }
@@ -168,7 +174,7 @@ int asyncore_dispatcher_with_send_init(struct asyncore_dispatcher_with_send *sel
     if (self != NULL) {
         self->out_buffer = NULL;
         self->out_start = self->out_length = self->out_size = 0;
-        self->close_when_done = false;
+        self->last = 0;
     }
     if (addr != NULL)
         return asyncore_init_accepted(self != NULL ? &self->base : NULL, cls, fd, addr, addrlen,

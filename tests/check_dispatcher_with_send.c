@@ -141,6 +141,45 @@ START_TEST(test_close_when_done_with_nothing_to_send)
 }
 END_TEST
 
+static int open_again(struct asyncore_dispatcher *self)
+{
+    int ends[2];
+
+    add_to_trace("again ");
+    asyncore_close(self);
+    tcp_pair(ends);
+    peer = ends[1];
+    return asyncore_set_socket(self, ends[0], NULL);
+}
+
+/* The next connection is another: it takes what is sent, and stays. */
+START_TEST(test_opened_again_after_close_when_done)
+{
+    static const struct asyncore_class cls = {.super = &sender_class, .handle_close = open_again};
+    int old;
+
+    make();
+    s.base.cls = &cls;
+    old = peer;
+    ck_assert_int_eq(asyncore_close_when_done(&s), 0);
+    if (_i == 0)
+        poll_once(NULL);
+    else /* the peer is first */
+        asyncore_handle_close(&s.base);
+    assert_trace("again ");
+    ck_assert_int_eq(asyncore_send(&s.base, "x", 1), 1);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    assert_trace("");
+    s.base.cls = &sender_class;
+    ck_assert_int_eq(asyncore_close_when_done(&s), 0);
+    poll_once(NULL);
+    assert_trace("close ");
+    close(old);
+    close(peer);
+}
+END_TEST
+
 /* It would cut off what is still in the buffer. */
 START_TEST(test_no_send_last)
 {
@@ -178,6 +217,7 @@ int main(void)
     tcase_add_test(tcase, test_peer_is_gone);
     tcase_add_test(tcase, test_close_when_done);
     tcase_add_test(tcase, test_close_when_done_with_nothing_to_send);
+    tcase_add_loop_test(tcase, test_opened_again_after_close_when_done, 0, 2);
     tcase_add_test(tcase, test_no_send_last);
     tcase_add_test(tcase, test_writable_until_connected);
     return run_suite(suite);
