@@ -245,6 +245,11 @@ static void choose_poller(void)
         command_fail(EXIT_FAILURE, "poller: %s", strerror(-rc));
 }
 
+static void clean_up(void)
+{
+    asyncore_map_free(NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -253,6 +258,7 @@ int main(int argc, char **argv)
     open_standard_streams();
     setvbuf(stderr, NULL, _IOLBF, 1024); /* a line is one write */
     options = parse_options(argc, argv);
+    atexit(clean_up);
     choose_poller();
     stop_on(SIGINT);
     stop_on(SIGTERM);
@@ -263,7 +269,6 @@ int main(int argc, char **argv)
     if (options.verbose)
         asyncore_call_every(&idle, 1, still_waiting, NULL);
     rc = asyncore_loop(-1, NULL, -1);
-    asyncore_map_free(NULL);
     if (rc < 0)
         command_fail(EXIT_FAILURE, "loop: %s", strerror(-rc));
     if (!stopped)

@@ -2,6 +2,7 @@
 programs that are started, watched and stopped, under valgrind if VALGRIND is set."""
 
 import os
+import random
 import re
 import select
 import signal
@@ -165,9 +166,15 @@ def connect(port, address="127.0.0.1"):
 
 
 def free_port():
-    """A port that was free a moment ago, for programs that cannot choose one themselves."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        return other.getsockname()[1]
+    """A port that was free a moment ago, for programs that cannot choose one themselves; none of
+    those that the system gives to clients, of which many may be under way."""
+    while True:
+        port = random.randrange(10000, 32768)
+        try:
+            with socket.create_server(("0.0.0.0", port)):
+                return port
+        except OSError:
+            pass
 
 
 def connect_when_up(port):

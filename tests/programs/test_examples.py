@@ -293,8 +293,7 @@ def check_bad_port(name, language):
 
 
 def check_named_port(name, language):
-    with listener() as other:
-        port = other.getsockname()[1]
+    port = tap.free_port()
     server = Program(name, language, port)
     equal(server.line(), f"listening on port {port}")
     Server.end(server)
