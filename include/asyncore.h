@@ -211,7 +211,7 @@ struct asyncore_dispatcher {
     uint32_t generation; /* counts the sockets it has had */
     int fd;
     bool connected, accepting, connecting, closing, doomed;
-    unsigned char blocked_in; /* the process in which its file did; 0: none */
+    unsigned char blocked_in; /* the process in which its file did; see file_dispatcher.c */
     unsigned char ignore_log_types;
     unsigned char addrlen;
     union {
@@ -485,8 +485,8 @@ ASYNCORE_API size_t asyncore_out_buffer(const struct asyncore_dispatcher_with_se
 ASYNCORE_API extern const struct asyncore_class asyncore_file_dispatcher_class;
 
 /* file_dispatcher.__init__(fd, map).  Works on a dup() of fd, which stays the caller's; it is made
- * non-blocking, which as in Python holds for fd too, for they share one description.  It is
- * connected from the start.  cls is asyncore_file_dispatcher_class or has it among its supers.
+ * non-blocking, which as in Python holds for fd too, for they share one description, until the last
+ * dispatcher of the map that shares it closes.  It is connected from the start.  cls is asyncore_file_dispatcher_class or has it among its supers.
  * Returns 0, -EINVAL, or what dup, fcntl or asyncore_add_channel() failed with. */
 ASYNCORE_API int asyncore_file_dispatcher_init(struct asyncore_dispatcher *self,
                                                const struct asyncore_class *cls, int fd,

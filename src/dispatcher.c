@@ -55,10 +55,7 @@ static int drop_socket(struct asyncore_dispatcher *self)
 {
     const int fd = self->fd;
 
-    if (self->blocked_in == asyncore__process() && fd >= 0) /* others have the same file open */
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-    self->blocked_in = 0;
-
+    asyncore__file_ends(self);
     self->connected = self->accepting = self->connecting = false;
     self->generation++;
     if (self->channel != NULL)

@@ -60,21 +60,69 @@ static ssize_t file_dispatcher_send(struct asyncore_dispatcher *self, const void
     return rc < 0 ? rc : asyncore__sent(self, write_without_sigpipe(self->fd, data, size));
 }
 
+/* ==================================================
+ * O_NONBLOCK, which belongs to the open file, and so to all who have it open: a shell, a parent, or
+ * another dispatcher, as a terminal's standard input and output are one file.  A file that blocked
+ * does so again once the last dispatcher has left it.
+ */
+
+enum { DID_NOT_BLOCK = ASYNCORE__PROCESSES + 1 }; /* blocked_in; 0: it has no file */
+
+static bool is_blocking(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;
+}
+
+static void set_blocking(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+}
+
+/* Those who found it non-blocking may have found it so because of the one that leaves. */
+static void hand_over(struct asyncore_map *map, unsigned char blocked_in)
+{
+    for (struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next) {
+        if (c->dispatcher->blocked_in != DID_NOT_BLOCK || !is_blocking(c->fd))
+            continue;
+        asyncore__set_nonblocking(c->fd);
+        c->dispatcher->blocked_in = blocked_in;
+        return;
+    }
+}
+
+void asyncore__file_ends(struct asyncore_dispatcher *self)
+{
+    const unsigned char blocked_in = self->blocked_in;
+
+    self->blocked_in = 0;
+    if (blocked_in != asyncore__process() || self->fd < 0) /* or it is the parent's affair */
+        return;
+    set_blocking(self->fd);
+    hand_over(self->map, blocked_in);
+}
+
 int asyncore_set_file(struct asyncore_dispatcher *self, int fd)
 {
-    bool was_blocking;
-    int rc = asyncore__check(self);
+    bool blocked;
+    int own, rc = asyncore__check(self);
 
     if (rc == -EINVAL || fd < 0)
         return -EINVAL;
-    fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); /* not the number of a closed stream */
-    if (fd < 0)
+    own = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); /* not the number of a closed stream */
+    if (own < 0)
         return -errno;
-    was_blocking = (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;
-    rc = asyncore_set_socket(self, fd, NULL);
-    if (rc < 0)
+    blocked = is_blocking(own);
+    rc = asyncore_set_socket(self, own, NULL);
+    if (rc < 0) {
+        if (blocked)
+            set_blocking(fd);
         return rc;
-    self->blocked_in = was_blocking ? asyncore__process() : 0;
+    }
+    if (is_blocking(own)) { /* the old one was of the same file */
+        blocked = true;
+        asyncore__set_nonblocking(own);
+    }
+    self->blocked_in = blocked ? asyncore__process() : DID_NOT_BLOCK;
     self->connected = true;
     return 0;
 }

@@ -5,7 +5,6 @@
  */
 #include "internal.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <utlist.h>
 
@@ -40,7 +39,7 @@ static void in_child(void)
     DL_FOREACH (maps, map) {
         inherit(map);
     }
-    process = process % UCHAR_MAX + 1;
+    process = process % ASYNCORE__PROCESSES + 1;
     asyncore__signals_inherit();
     in_parent();
 }

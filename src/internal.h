@@ -5,6 +5,7 @@
 #include "asyncore.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -130,6 +131,11 @@ static inline ssize_t asyncore__sent(struct asyncore_dispatcher *self, ssize_t n
 int asyncore__socket_error(int fd);
 bool asyncore__disconnected(int error);
 bool asyncore__would_block(int error);
+
+/* ---- file_dispatcher.c ---- */
+
+/* Of no file any more; does nothing where there was none. */
+void asyncore__file_ends(struct asyncore_dispatcher *self);
 
 /* ---- accept.c ---- */
 
@@ -321,7 +327,9 @@ void asyncore__signals_inherit(void);
 
 /* ---- fork.c ---- */
 
-/* Which process this is among its ancestors, from 1; after 255 comes 1. */
+enum { ASYNCORE__PROCESSES = UCHAR_MAX - 1 };
+
+/* Which process this is among its ancestors: 1 to ASYNCORE__PROCESSES, and 1 again. */
 unsigned char asyncore__process(void);
 void asyncore__fork_add(struct asyncore_map *map);
 void asyncore__fork_remove(struct asyncore_map *map);

@@ -185,6 +185,40 @@ START_TEST(test_blocking_mode_is_restored)
 }
 END_TEST
 
+/* As a terminal's standard input and output are: whoever closes first leaves it to the other. */
+START_TEST(test_blocking_mode_of_a_file_that_two_have)
+{
+    static struct asyncore_dispatcher other;
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    make(ends[0], true);
+    ck_assert_int_eq(asyncore_file_dispatcher_init(&other, &file_class, ends[0], NULL), 0);
+    asyncore_close(_i == 0 ? &d : &other);
+    ck_assert((fcntl(ends[0], F_GETFL) & O_NONBLOCK) != 0);
+    asyncore_close(&d);
+    asyncore_close(&other);
+    ck_assert((fcntl(ends[0], F_GETFL) & O_NONBLOCK) == 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
+START_TEST(test_blocking_mode_of_a_file_that_is_set_again)
+{
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    make(ends[0], true);
+    ck_assert_int_eq(asyncore_set_file(&d, ends[0]), 0);
+    ck_assert((fcntl(ends[0], F_GETFL) & O_NONBLOCK) != 0);
+    asyncore_close(&d);
+    ck_assert((fcntl(ends[0], F_GETFL) & O_NONBLOCK) == 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 START_TEST(test_bad_descriptors)
 {
     ck_assert_int_eq(asyncore_file_dispatcher_init(&d, &file_class, -1, NULL), -EINVAL);
@@ -208,6 +242,8 @@ int main(void)
     tcase_add_test(tcase, test_full_pipe);
     tcase_add_test(tcase, test_regular_file);
     tcase_add_test(tcase, test_blocking_mode_is_restored);
+    tcase_add_loop_test(tcase, test_blocking_mode_of_a_file_that_two_have, 0, 2);
+    tcase_add_test(tcase, test_blocking_mode_of_a_file_that_is_set_again);
     tcase_add_test(tcase, test_bad_descriptors);
     return run_suite(suite);
 }
