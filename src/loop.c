@@ -157,6 +157,18 @@ static inline int dispatch(struct asyncore_map *map, unsigned event,
     return 0;
 }
 
+static int tell(struct asyncore_dispatcher *obj, const struct asyncore__ready *ready)
+{
+    if ((ready->events & ASYNCORE__DEAD) != 0)
+        return asyncore_handle_close(obj);
+    if (!obj->accepting || ready->error != -ENOSPC)
+        return ready->error;
+    /* The user has as many watches as epoll grants him: others may give theirs back, and till then
+     * connections wait, as when accept() finds no room. */
+    asyncore__accept_pause(obj, ENOSPC);
+    return 0;
+}
+
 /* Those who cannot be waited for: dead, or refused by the poller. */
 static int dispatch_failures(struct asyncore_map *map)
 {
@@ -170,8 +182,7 @@ static int dispatch_failures(struct asyncore_map *map)
         if (!is_for(ready, failures))
             continue;
         asyncore__changed(obj); /* should it live, it is asked again */
-        rc = asyncore__except(
-            obj, (ready->events & ASYNCORE__DEAD) != 0 ? asyncore_handle_close(obj) : ready->error);
+        rc = asyncore__except(obj, tell(obj, ready));
     }
     return rc;
 }
