@@ -63,6 +63,9 @@ _Noreturn void fault_fail(const char *format, ...) __attribute__((format(printf,
             fault_fail("%s:%d: %s", __FILE__, __LINE__, #condition);                               \
     } while (0)
 
+/* The scenario closes descriptors of the library: then the library may close them again. */
+extern bool fault_closed_behind;
+
 /* ---- time ---- */
 
 /* The library waits for nothing: when nothing is ready its clock is set forward.  Before that the

@@ -69,7 +69,7 @@ static const struct asyncore_class echo_class = {
  * the listener
  */
 
-static struct asyncore_dispatcher server;
+struct asyncore_dispatcher echo_server;
 
 static int server_handle_accepted(struct asyncore_dispatcher *self, int fd,
                                   const struct sockaddr *addr, socklen_t addrlen)
@@ -90,21 +90,21 @@ static const struct asyncore_class server_class = {
     .handle_accepted = server_handle_accepted,
 };
 
-static int begin_to_listen(void)
+int begin_echo_server(void)
 {
     const struct sockaddr_in addr = loopback();
-    int rc = asyncore_init(&server, &server_class, -1, NULL);
+    int rc = asyncore_init(&echo_server, &server_class, -1, NULL);
 
     if (rc == 0)
-        rc = asyncore_create_socket(&server, AF_INET, SOCK_STREAM);
+        rc = asyncore_create_socket(&echo_server, AF_INET, SOCK_STREAM);
     if (rc == 0)
-        rc = asyncore_set_reuse_addr(&server);
+        rc = asyncore_set_reuse_addr(&echo_server);
     if (rc == 0)
-        rc = asyncore_bind(&server, (const struct sockaddr *)&addr, sizeof addr);
+        rc = asyncore_bind(&echo_server, (const struct sockaddr *)&addr, sizeof addr);
     if (rc == 0)
-        rc = asyncore_listen(&server, 16);
+        rc = asyncore_listen(&echo_server, 16);
     if (rc < 0)
-        asyncore_close(&server);
+        asyncore_close(&echo_server);
     return rc;
 }
 
@@ -115,21 +115,21 @@ static int begin_to_listen(void)
 static void serve(void)
 {
     for (int i = 0; i < 3; i++)
-        ask(&server, "hello", "hello", 5);
+        ask(&echo_server, "hello", "hello", 5);
     told(asyncore_close_all(NULL, false));
     expect(asyncore_map_count(NULL) == 0);
 }
 
 void scenario_echo_server(void)
 {
-    must(begin_to_listen);
+    must(begin_echo_server);
     serve();
 }
 
 /* There is no descriptor for the first connection, which waits for it; and nothing is lost. */
 void scenario_starved_server(void)
 {
-    must(begin_to_listen);
+    must(begin_echo_server);
     fault_arm(FAULT_SECOND, FAULT_accept4, 1, EMFILE);
     serve();
 }

@@ -24,7 +24,19 @@ FAILING(shutdown, (int fd, int how), (fd, how))
 FAILING(setsockopt, (int fd, int level, int name, const void *value, socklen_t size),
         (fd, level, name, value, size))
 FAILING(getsockname, (int fd, struct sockaddr *addr, socklen_t *length), (fd, addr, length))
-FAILING(getpeername, (int fd, struct sockaddr *addr, socklen_t *length), (fd, addr, length))
+
+/* One that is not connected any more has been, and is at its end. */
+WRAP(int, getpeername, (int fd, struct sockaddr *addr, socklen_t *length))
+{
+    const int error = FAULT_CHECK(getpeername);
+
+    if (error == 0)
+        return getpeername(fd, addr, length);
+    if (error == ENOTCONN)
+        shutdown(fd, SHUT_RDWR);
+    errno = error;
+    return -1;
+}
 
 /* One that a signal interrupts goes on without us. */
 WRAP(int, connect, (int fd, const struct sockaddr *addr, socklen_t length))

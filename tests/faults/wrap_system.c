@@ -23,7 +23,7 @@ WRAP(int, open64, (const char *path, int flags, ...))
     return FAULT_CHECK(open) != 0 ? -1 : open(path, flags);
 }
 
-/* An eventfd is read and written whole or not at all. */
+/* It is read and written whole or not at all, and fails in its own ways. */
 static bool is_eventfd(int fd)
 {
     char path[64], target[64];
@@ -37,32 +37,43 @@ static bool is_eventfd(int fd)
 
 WRAP(ssize_t, read, (int fd, void *buffer, size_t size))
 {
-    const int error = FAULT_CHECK(read);
+    const int error = is_eventfd(fd) ? FAULT_CHECK(read_eventfd) : FAULT_CHECK(read);
 
     if (error == FAULT_SHORT)
-        return read(fd, buffer, is_eventfd(fd) ? size : 1);
+        return read(fd, buffer, 1);
     return error != 0 ? -1 : read(fd, buffer, size);
+}
+
+static ssize_t write_eventfd(int fd, const void *data, size_t size, int error)
+{
+    if (error == EAGAIN) /* it has been written so often that it is full: it is readable */
+        write(fd, data, size);
+    errno = error;
+    return error != 0 ? -1 : write(fd, data, size);
 }
 
 WRAP(ssize_t, write, (int fd, const void *data, size_t size))
 {
-    const int error = FAULT_CHECK(write);
+    int error;
 
+    if (is_eventfd(fd))
+        return write_eventfd(fd, data, size, FAULT_CHECK(write_eventfd));
+    error = FAULT_CHECK(write);
     if (error == FAULT_SHORT)
-        return write(fd, data, is_eventfd(fd) ? size : 1);
+        return write(fd, data, 1);
     if (error == EPIPE)
         raise(SIGPIPE);
-    if (error == EAGAIN && is_eventfd(fd)) /* it has been written so often that it is full */
-        return write(fd, data, size) > 0 ? (errno = EAGAIN, -1) : -1;
     return error != 0 ? -1 : write(fd, data, size);
 }
+
+bool fault_closed_behind;
 
 /* Whatever it says, the descriptor is closed. */
 WRAP(int, close, (int fd))
 {
     const int error = FAULT_CHECK(close);
 
-    if (close(fd) < 0 && errno == EBADF)
+    if (close(fd) < 0 && errno == EBADF && !fault_closed_behind)
         fault_fail("close(%d): not open", fd);
     if (error == 0)
         return 0;
