@@ -321,7 +321,8 @@ void asyncore__signals_inherit(void);
 
 /* ---- fork.c ---- */
 
-void asyncore__fork_add(struct asyncore_map *map);
+/* Returns 0 or -ENOMEM. */
+int asyncore__fork_add(struct asyncore_map *map);
 void asyncore__fork_remove(struct asyncore_map *map);
 
 /* ---- timeout.c: all called where there may be none, and do nothing then ---- */
