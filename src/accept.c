@@ -13,12 +13,12 @@
  * what an errno means
  */
 
-/* The system does not want to just now, and the connection stays in the backlog: it has nothing
- * left to make one of, or (EPERM) somebody's policy forbids it. */
+/* The system does not want to just now, and the connection stays in the backlog: it has nothing left
+ * to make one of, or to watch the listener with (ENOSPC), or somebody's policy forbids it (EPERM). */
 bool asyncore__cannot_accept_now(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-           error == EPERM;
+           error == ENOSPC || error == EPERM;
 }
 
 /* Not an error of the listener, but of the connection that it would have accepted. */

@@ -44,24 +44,25 @@ static void in_child(void)
     in_parent();
 }
 
-static void prepare(void)
-{
-    pthread_atfork(before, in_parent, in_child);
-}
-
 unsigned char asyncore__process(void)
 {
     return process;
 }
 
-void asyncore__fork_add(struct asyncore_map *map)
+int asyncore__fork_add(struct asyncore_map *map)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static bool prepared;
+    int error = 0;
 
-    pthread_once(&once, prepare);
     pthread_mutex_lock(&mutex);
-    DL_APPEND(maps, map);
+    if (!prepared)
+        error = pthread_atfork(before, in_parent, in_child);
+    if (error == 0) {
+        prepared = true;
+        DL_APPEND(maps, map);
+    }
     pthread_mutex_unlock(&mutex);
+    return -error;
 }
 
 void asyncore__fork_remove(struct asyncore_map *map)

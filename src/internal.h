@@ -331,7 +331,8 @@ enum { ASYNCORE__PROCESSES = UCHAR_MAX - 1 };
 
 /* Which process this is among its ancestors: 1 to ASYNCORE__PROCESSES, and 1 again. */
 unsigned char asyncore__process(void);
-void asyncore__fork_add(struct asyncore_map *map);
+/* Returns 0 or -ENOMEM. */
+int asyncore__fork_add(struct asyncore_map *map);
 void asyncore__fork_remove(struct asyncore_map *map);
 
 /* ---- timeout.c: all called where there may be none, and do nothing then ---- */

@@ -65,6 +65,8 @@ static int open_poller(struct asyncore_map *map, const struct asyncore__poller *
 
     if (rc == 0) {
         rc = reserve_all(map, poller);
+        if (rc == 0 && map->poller == NULL)
+            rc = asyncore__fork_add(map);
         if (rc < 0)
             poller->close(map);
     }
@@ -76,8 +78,6 @@ static int open_poller(struct asyncore_map *map, const struct asyncore__poller *
     map->poller_state = old;
     if (map->poller != NULL)
         close_poller(map);
-    else
-        asyncore__fork_add(map);
     map->poller = poller;
     map->poller_state = state;
     map->inherited = map->stale = false;

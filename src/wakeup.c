@@ -66,8 +66,12 @@ static int avoid_dead(struct asyncore_map *map, int ends[2])
 static bool ring(int fd)
 {
     const uint64_t once = 1; /* what an eventfd is written; to a pipe it is eight bytes */
+    ssize_t n;
 
-    return write(fd, &once, sizeof once) >= 0;
+    do
+        n = write(fd, &once, sizeof once);
+    while (n < 0 && errno == EINTR);
+    return n >= 0;
 }
 
 static int wakeup_handle_read(struct asyncore_dispatcher *self)

@@ -1,0 +1,47 @@
+/* scenarios.h - the scenarios of the library, each in the file that is named after it. */
+#ifndef SCENARIOS_H
+#define SCENARIOS_H
+
+#include <asyncore.h>
+
+/* scenario_accept.c */
+extern struct asyncore_dispatcher echo_server;
+int begin_echo_server(void);
+void scenario_echo_server(void);
+void scenario_starved_server(void);
+
+/* scenario_connect.c */
+void scenario_connect(void);
+void scenario_refused(void);
+void scenario_connect_timeout(void);
+void scenario_connect_local(void);
+
+/* scenario_file.c */
+void scenario_pipe(void);
+void scenario_broken_pipe(void);
+void scenario_regular_file(void);
+
+/* scenario_map.c */
+void scenario_own_map(void);
+void scenario_crowd(void);
+void scenario_switch(void);
+void scenario_dead(void);
+
+/* scenario_send.c */
+void scenario_big_output(void);
+void scenario_send_last(void);
+void scenario_idle_timeout(void);
+void scenario_datagrams(void);
+
+/* scenario_time.c */
+void scenario_time_server(void);
+
+/* scenario_timer.c */
+void scenario_timers(void);
+
+/* scenario_wakeup.c */
+void scenario_wakeup(void);
+void scenario_signals(void);
+void scenario_fork(void);
+
+#endif

@@ -1,0 +1,38 @@
+/* sweep_library.c - every system call and every allocation of the library and of the dispatchers
+ * fails, in every scenario, with every poller. */
+#include "scenarios.h"
+#include "sweep.h"
+
+/* "the client's connection is then closed without an answer, as the RFC asks" (time_server.h) */
+static const enum fault_call time_unknown[] = {FAULT_CLOCK_REALTIME, FAULT_CALLS};
+
+static const struct scenario scenarios[] = {
+    {"echo_server", scenario_echo_server, NULL},
+    {"starved_server", scenario_starved_server, NULL},
+    {"time_server", scenario_time_server, time_unknown},
+    {"connect", scenario_connect, NULL},
+    {"refused", scenario_refused, NULL},
+    {"connect_timeout", scenario_connect_timeout, NULL},
+    {"connect_local", scenario_connect_local, NULL},
+    {"pipe", scenario_pipe, NULL},
+    {"broken_pipe", scenario_broken_pipe, NULL},
+    {"regular_file", scenario_regular_file, NULL},
+    {"own_map", scenario_own_map, NULL},
+    {"crowd", scenario_crowd, NULL},
+    {"switch", scenario_switch, NULL},
+    {"dead", scenario_dead, NULL},
+    {"big_output", scenario_big_output, NULL},
+    {"send_last", scenario_send_last, NULL},
+    {"idle_timeout", scenario_idle_timeout, NULL},
+    {"datagrams", scenario_datagrams, NULL},
+    {"timers", scenario_timers, NULL},
+    {"wakeup", scenario_wakeup, NULL},
+    {"signals", scenario_signals, NULL},
+    {"fork", scenario_fork, NULL},
+    {NULL, NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return sweep_main(argc, argv, scenarios);
+}
