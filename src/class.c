@@ -198,51 +198,65 @@ bool asyncore_writable(struct asyncore_dispatcher *self)
     return asyncore__check(self) == 0 && ASYNCORE__CLASS_WITH(self, writable)->writable(self);
 }
 
+/* It may close its dispatcher, and go on using it. */
+static inline int call(struct asyncore_dispatcher *self, size_t slot)
+{
+    int (*handler)(struct asyncore_dispatcher * self);
+    struct asyncore_map *map;
+    int rc = asyncore__check(self);
+
+    if (rc < 0)
+        return rc;
+    memcpy(&handler, (const char *)asyncore__lookup(self->cls, slot) + slot, sizeof handler);
+    map = self->map;
+    asyncore__enter(map);
+    rc = handler(self);
+    asyncore__leave(map);
+    return rc;
+}
+
+#define CALL(self, slot) call(self, offsetof(struct asyncore_class, slot))
+
 int asyncore_handle_connect(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore__check(self);
-
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_connect)->handle_connect(self);
+    return CALL(self, handle_connect);
 }
 
 int asyncore_handle_accept(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore__check(self);
-
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_accept)->handle_accept(self);
+    return CALL(self, handle_accept);
 }
 
 int asyncore_handle_accepted(struct asyncore_dispatcher *self, int fd, const struct sockaddr *addr,
                              socklen_t addrlen)
 {
-    const int rc = asyncore__check(self);
+    struct asyncore_map *map;
+    int rc = asyncore__check(self);
 
     if (rc < 0) {
         close(fd);
         return rc;
     }
-    return ASYNCORE__CLASS_WITH(self, handle_accepted)->handle_accepted(self, fd, addr, addrlen);
+    map = self->map;
+    asyncore__enter(map);
+    rc = ASYNCORE__CLASS_WITH(self, handle_accepted)->handle_accepted(self, fd, addr, addrlen);
+    asyncore__leave(map);
+    return rc;
 }
 
 int asyncore_handle_read(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore__check(self);
-
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_read)->handle_read(self);
+    return CALL(self, handle_read);
 }
 
 int asyncore_handle_write(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore__check(self);
-
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_write)->handle_write(self);
+    return CALL(self, handle_write);
 }
 
 int asyncore_handle_expt(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore__check(self);
-
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_expt)->handle_expt(self);
+    return CALL(self, handle_expt);
 }
 
 /* It may send a last word to a connection that is gone, which would call it again, and again. */
@@ -264,23 +278,26 @@ int asyncore_handle_close(struct asyncore_dispatcher *self)
 
 int asyncore_handle_eof(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore__check(self);
-
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_eof)->handle_eof(self);
+    return CALL(self, handle_eof);
 }
 
 int asyncore_handle_timeout(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore__check(self);
-
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_timeout)->handle_timeout(self);
+    return CALL(self, handle_timeout);
 }
 
 int asyncore_handle_error(struct asyncore_dispatcher *self, int error)
 {
-    const int rc = asyncore__check(self);
+    struct asyncore_map *map;
+    int rc = asyncore__check(self);
 
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, handle_error)->handle_error(self, error);
+    if (rc < 0)
+        return rc;
+    map = self->map;
+    asyncore__enter(map);
+    rc = ASYNCORE__CLASS_WITH(self, handle_error)->handle_error(self, error);
+    asyncore__leave(map);
+    return rc;
 }
 
 void asyncore_log(struct asyncore_dispatcher *self, const char *message)

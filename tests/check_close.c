@@ -442,6 +442,85 @@ static void close_other_in_destroy(struct probe *self)
     close_other(self);
 }
 
+static int close_and_look(struct probe *self)
+{
+    asyncore_close(&self->base);
+    ck_assert_int_eq(self->destroyed, 0);
+    return 0;
+}
+
+static int close_and_look_at_accepted(struct probe *self, int fd, const struct sockaddr *addr,
+                                      socklen_t addrlen)
+{
+    (void)addr;
+    (void)addrlen;
+    close(fd);
+    return close_and_look(self);
+}
+
+static int close_and_look_at_error(struct probe *self, int error)
+{
+    (void)error;
+    return close_and_look(self);
+}
+
+static int close_and_look_at_end(struct asyncore_dispatcher *self)
+{
+    return close_and_look((struct probe *)self);
+}
+
+static int accepted(struct asyncore_dispatcher *self)
+{
+    return asyncore_handle_accepted(self, dup(STDOUT_FILENO), NULL, 0);
+}
+
+static int error(struct asyncore_dispatcher *self)
+{
+    return asyncore_handle_error(self, -EIO);
+}
+
+static int receive_the_end(struct asyncore_dispatcher *self)
+{
+    char byte;
+
+    shutdown(asyncore_fileno(self), SHUT_RD);
+    return (int)asyncore_recv(self, &byte, 1);
+}
+
+static int (*const by_hand[])(struct asyncore_dispatcher *) = {
+    asyncore_handle_connect,
+    asyncore_handle_accept,
+    accepted,
+    asyncore_handle_read,
+    asyncore_handle_write,
+    asyncore_handle_expt,
+    asyncore_handle_close,
+    asyncore_handle_eof,
+    asyncore_handle_timeout,
+    error,
+    asyncore_handle_read_event,
+    receive_the_end,
+};
+
+/* Nor while a handler runs that was called by hand. */
+START_TEST(test_destroy_comes_after_a_handler_outside_a_pass)
+{
+    static const struct asyncore_class cls = {.super = &probe_class,
+                                              .handle_eof = close_and_look_at_end,
+                                              .handle_timeout = close_and_look_at_end};
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+
+    a.base.cls = &cls;
+    a.on_connect = a.on_accept = a.on_read = a.on_write = a.on_expt = a.on_close = close_and_look;
+    a.on_accepted = close_and_look_at_accepted;
+    a.on_error = close_and_look_at_error;
+    ck_assert_int_eq(by_hand[_i](&a.base), 0);
+    ck_assert_int_eq(a.destroyed, 1);
+    close(peer);
+}
+END_TEST
+
 START_TEST(test_close_in_destroy)
 {
     static struct probe a, b;
@@ -571,6 +650,8 @@ int main(void)
     tcase_add_test(tcase, test_failure_to_reopen_is_an_error);
     tcase_add_test(tcase, test_destroy_comes_at_the_end_of_the_pass);
     tcase_add_test(tcase, test_destroy_comes_at_once_outside_a_pass);
+    tcase_add_loop_test(tcase, test_destroy_comes_after_a_handler_outside_a_pass, 0,
+                        sizeof by_hand / sizeof by_hand[0]);
     tcase_add_test(tcase, test_close_in_destroy);
     tcase_add_test(tcase, test_channel_that_frees_itself);
     tcase_add_test(tcase, test_add_a_thousand_in_a_handler);
