@@ -265,7 +265,8 @@ ASYNCORE_API int asyncore_set_socket(struct asyncore_dispatcher *self, int fd,
  * called.
  *   map  NULL: the dispatcher's own, otherwise its own from here on.
  * Returns 0 (also when it is in that map already); -EBADF (no socket), -EBUSY (it is in another
- * map: asyncore_del_channel() first; or a handler of another map is what calls), -ENOMEM, or
+ * map: asyncore_del_channel() first; or a handler of another map is what calls), -ENOMEM,
+ * asyncore_ExitNow if the handle_close of such another returned that, or
  * -EMFILE where the poller cannot watch so high a descriptor (select, on systems other than Linux
  * and the BSDs, from FD_SETSIZE on). */
 ASYNCORE_API int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *map);
@@ -298,7 +299,8 @@ ASYNCORE_API int asyncore_listen(struct asyncore_dispatcher *self, int num);
  * nothing is told all the same.  Where the system connects at once (AF_UNIX, datagrams)
  * handle_connect is called from inside this call.
  * Returns 0; -EINVAL (addr is NULL), -EISCONN, -EOPNOTSUPP (a listener), what connect() refused at
- * once with (flags and address are then unchanged), or what handle_connect returned. */
+ * once with (flags and address are then unchanged), what handle_connect returned, or -ENOMEM if it
+ * goes on but cannot be limited (asyncore_set_connect_timeout). */
 ASYNCORE_API int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *addr,
                                   socklen_t addrlen);
 
@@ -486,7 +488,8 @@ ASYNCORE_API extern const struct asyncore_class asyncore_file_dispatcher_class;
 
 /* file_dispatcher.__init__(fd, map).  Works on a dup() of fd, which stays the caller's; it is made
  * non-blocking, which as in Python holds for fd too, for they share one description, until the last
- * dispatcher of the map that shares it closes.  It is connected from the start.  cls is asyncore_file_dispatcher_class or has it among its supers.
+ * dispatcher of the map that shares it closes.  It is connected from the start.  cls is
+ * asyncore_file_dispatcher_class or has it among its supers.
  * Returns 0, -EINVAL, or what dup, fcntl or asyncore_add_channel() failed with. */
 ASYNCORE_API int asyncore_file_dispatcher_init(struct asyncore_dispatcher *self,
                                                const struct asyncore_class *cls, int fd,
@@ -547,9 +550,9 @@ ASYNCORE_API int asyncore_close_all(struct asyncore_map *map, bool ignore_all);
  * order in which they were added; waits; then serves every read event, every write event and every
  * exceptional one, each in that order; then the timers that are due, the signals that have come and
  * the calls that are queued.  A dispatcher added in a pass is first asked in the next.
- *   timeout  seconds to wait if nothing happens, below 0 for ever.  Rounded up, never down.
- * Returns 0, also when a signal or a wake-up cut the wait short, or at once when the map is empty, no
- * timer set and no call queued; asyncore_ExitNow; what a handle_error returned, if negative; -EINVAL
+ *   timeout  seconds to wait if nothing happens, below 0 for ever.  Rounded up, never down; but a
+ *            signal, a wake-up or a hang-up that nobody asked for may end the wait early.
+ * Returns 0, also at once when the map is empty, no timer set and no call queued; asyncore_ExitNow; what a handle_error returned, if negative; -EINVAL
  * (timeout is no number, or ASYNCORE_POLLER names no poller), -EBUSY (from inside a handler of the
  * same map), or an error of the poller. */
 ASYNCORE_API int asyncore_poll(double timeout, struct asyncore_map *map);
@@ -586,7 +589,7 @@ struct asyncore_call {
  * with the target that it has: what was written before this function is called is seen by the
  * target that comes after it.  From there on, target included, it may be queued again.
  * asyncore_loop() does not wait for calls to come, but makes those that are queued;
- * asyncore_map_free() drops them.  May be called from any thread and from a signal handler.
+ * asyncore_map_free() drops them, and they may be freed then.  May be called from any thread and from a signal handler.
  * Returns 0, or -EINVAL (NULL). */
 ASYNCORE_API int asyncore_call_soon_threadsafe(struct asyncore_call *self,
                                                void (*target)(struct asyncore_call *self),
@@ -660,19 +663,20 @@ ASYNCORE_API int asyncore_call_every(struct asyncore_timer *self, double seconds
                                      struct asyncore_map *map);
 
 /* call.reset(): the seconds of the last asyncore_call_later() or asyncore_call_every() are counted
- * from now on; also after it has fired or was cancelled.  Returns 0, -EINVAL (it was never set),
- * -ENOMEM. */
+ * from now on; also after it has fired or was cancelled, as long as its map is there.  Returns 0,
+ * -EINVAL (it was never set), -ENOMEM. */
 ASYNCORE_API int asyncore_reset(struct asyncore_timer *self);
 
 /* call.cancel(): the timer does not fire.  Cancelling one that is not set does nothing. */
 ASYNCORE_API void asyncore_cancel(struct asyncore_timer *self);
 
 /* What timers are mostly for.  From now on, and until asyncore_close(), this dispatcher may
- *   connect  so many seconds from asyncore_connect() on; then the connect fails as if the system
- *            had given up: handle_error is called with -ETIMEDOUT.
- *   idle     be so many seconds in the map without a byte received or sent; then handle_timeout is
- *            called, and if the dispatcher lives, the seconds begin anew.
- * They do not run while the dispatcher is in no map.  Each costs a timer, and data that come or go
+ *   connect  so many seconds from asyncore_connect() on, or from this call if that came before; then
+ *            the connect fails as if the system had given up: handle_error is called with -ETIMEDOUT.
+ *   idle     be so many seconds in the map without a byte received or sent (accepted connections are
+ *            none); then handle_timeout is called, and if the dispatcher lives, the seconds begin
+ *            anew.
+ * They do not run while the dispatcher is in no map, and begin anew when it comes back.  Each costs a timer, and data that come or go
  * the look at a clock.
  *   seconds  0: no limit, as at first.
  * Return 0, -EINVAL (negative or no number), -EBADF, -ENOMEM: then there is no limit. */

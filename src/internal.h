@@ -295,6 +295,9 @@ int64_t asyncore__now(void);
 /* What is left until then; or timeout, if that is less, and not below 0, which is for ever. */
 int64_t asyncore__until(int64_t when, int64_t timeout);
 int64_t asyncore__nanoseconds(double seconds);
+/* asyncore_call_later(), in nanoseconds. */
+int asyncore__timer_set(struct asyncore_timer *self, int64_t nanoseconds,
+                        void (*target)(struct asyncore_timer *self), struct asyncore_map *map);
 int64_t asyncore__next_timer(const struct asyncore_map *map); /* there must be one */
 /* Fires those that are due, and were set no later than the one with this serial.  Returns 0, or what
  * asyncore__raise() was given. */

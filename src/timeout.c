@@ -10,8 +10,8 @@ struct asyncore_timeouts {
     struct asyncore_timer connect; /* first member */
     struct asyncore_timer idle;
     struct asyncore_dispatcher *dispatcher;
-    double connect_seconds, idle_seconds; /* 0: none */
-    int64_t active_at;                    /* when data came or went the last time */
+    int64_t connect_limit, idle_limit; /* nanoseconds; 0: none */
+    int64_t active_at;                 /* when data came or went the last time */
 };
 
 /* ==================================================
@@ -46,9 +46,9 @@ int asyncore__connect_begins(struct asyncore_dispatcher *self)
     if (timeouts == NULL)
         return 0;
     asyncore_cancel(&timeouts->connect);
-    if (timeouts->connect_seconds == 0 || !self->connecting || self->channel == NULL)
+    if (timeouts->connect_limit == 0 || !self->connecting || self->channel == NULL)
         return 0;
-    return asyncore_call_later(&timeouts->connect, timeouts->connect_seconds, connect_is_due,
+    return asyncore__timer_set(&timeouts->connect, timeouts->connect_limit, connect_is_due,
                                self->map);
 }
 
@@ -66,12 +66,9 @@ static void idle_is_due(struct asyncore_timer *timer);
 /* Data that come or go move no timer: when it is due, it is set for what is left. */
 static int wait_for_idleness(struct asyncore_timeouts *timeouts)
 {
-    const double active =
-        (double)(asyncore__now() - timeouts->active_at) / (double)ASYNCORE__SECOND;
-    const double left = timeouts->idle_seconds - active;
-
-    return asyncore_call_later(&timeouts->idle, left > 0 ? left : 0, idle_is_due,
-                               timeouts->dispatcher->map);
+    return asyncore__timer_set(&timeouts->idle,
+                               asyncore__until(timeouts->active_at + timeouts->idle_limit, -1),
+                               idle_is_due, timeouts->dispatcher->map);
 }
 
 static void idle_is_due(struct asyncore_timer *timer)
@@ -79,8 +76,7 @@ static void idle_is_due(struct asyncore_timer *timer)
     struct asyncore_timeouts *timeouts = timeouts_of_idle(timer);
     struct asyncore_dispatcher *self = timeouts->dispatcher;
     const int64_t now = asyncore__now();
-    const bool idle =
-        (double)(now - timeouts->active_at) >= timeouts->idle_seconds * (double)ASYNCORE__SECOND;
+    const bool idle = now - timeouts->active_at >= timeouts->idle_limit;
 
     if (idle)
         timeouts->active_at = now; /* should it live, it has as long again */
@@ -97,7 +93,7 @@ int asyncore__idling_begins(struct asyncore_dispatcher *self)
         return 0;
     asyncore_cancel(&timeouts->idle);
     timeouts->active_at = asyncore__now();
-    if (timeouts->idle_seconds == 0 || self->channel == NULL)
+    if (timeouts->idle_limit == 0 || self->channel == NULL)
         return 0;
     return wait_for_idleness(timeouts);
 }
@@ -161,10 +157,10 @@ int asyncore_set_connect_timeout(struct asyncore_dispatcher *self, double second
 
     if (rc < 0)
         return rc;
-    self->timeouts->connect_seconds = seconds;
+    self->timeouts->connect_limit = asyncore__nanoseconds(seconds);
     rc = asyncore__connect_begins(self);
     if (rc < 0)
-        self->timeouts->connect_seconds = 0;
+        self->timeouts->connect_limit = 0;
     return rc;
 }
 
@@ -174,10 +170,10 @@ int asyncore_set_idle_timeout(struct asyncore_dispatcher *self, double seconds)
 
     if (rc < 0)
         return rc;
-    self->timeouts->idle_seconds = seconds;
+    self->timeouts->idle_limit = asyncore__nanoseconds(seconds);
     rc = asyncore__idling_begins(self);
     if (rc < 0)
-        self->timeouts->idle_seconds = 0;
+        self->timeouts->idle_limit = 0;
     return rc;
 }
 

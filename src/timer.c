@@ -172,31 +172,39 @@ static int count_down(struct asyncore_timer *self)
     return 0;
 }
 
-static int set(struct asyncore_timer *self, double seconds, bool every,
+static int set(struct asyncore_timer *self, int64_t interval, bool every,
                void (*target)(struct asyncore_timer *self), struct asyncore_map *map)
 {
-    if (self == NULL || target == NULL || !(seconds >= 0))
-        return -EINVAL;
     map = asyncore__map(map);
     if (self->map != map)
         asyncore_cancel(self);
     self->target = target;
     self->map = map;
-    self->interval = asyncore__nanoseconds(seconds);
+    self->interval = interval;
     self->every = every;
     return count_down(self);
+}
+
+int asyncore__timer_set(struct asyncore_timer *self, int64_t nanoseconds,
+                        void (*target)(struct asyncore_timer *self), struct asyncore_map *map)
+{
+    return set(self, nanoseconds, false, target, map);
 }
 
 int asyncore_call_later(struct asyncore_timer *self, double seconds,
                         void (*target)(struct asyncore_timer *self), struct asyncore_map *map)
 {
-    return set(self, seconds, false, target, map);
+    if (self == NULL || target == NULL || !(seconds >= 0))
+        return -EINVAL;
+    return set(self, asyncore__nanoseconds(seconds), false, target, map);
 }
 
 int asyncore_call_every(struct asyncore_timer *self, double seconds,
                         void (*target)(struct asyncore_timer *self), struct asyncore_map *map)
 {
-    return set(self, seconds, true, target, map);
+    if (self == NULL || target == NULL || !(seconds >= 0))
+        return -EINVAL;
+    return set(self, asyncore__nanoseconds(seconds), true, target, map);
 }
 
 int asyncore_reset(struct asyncore_timer *self)
