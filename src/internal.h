@@ -195,7 +195,8 @@ struct asyncore_map {
     const struct asyncore__poller *poller; /* NULL: none was needed yet */
     void *poller_state;
     bool inherited; /* it is the parent's, and this is its child: it must not be touched */
-    struct asyncore_map *prev, *next; /* of those with a poller */
+    struct asyncore_map *prev, *next;       /* of those with a poller */
+    const struct asyncore__poller *instead; /* the next pass opens this one */
     bool stale; /* it may watch what is no channel any more: another one must be opened */
     struct asyncore_channel **always_ready; /* those who are ready without being watched */
     size_t always_ready_count, always_ready_size;

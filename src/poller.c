@@ -80,6 +80,7 @@ static int open_poller(struct asyncore_map *map, const struct asyncore__poller *
         close_poller(map);
     map->poller = poller;
     map->poller_state = state;
+    map->instead = NULL;
     map->inherited = map->stale = false;
     watch_all_again(map);
     return 0;
@@ -123,6 +124,8 @@ int asyncore__poller_renew(struct asyncore_map *map)
 {
     if (map->poller == NULL) /* there may be timers alone */
         return asyncore__poller_open(map);
+    if (map->instead != NULL)
+        return open_poller(map, map->instead);
     return map->inherited || map->stale ? open_poller(map, map->poller) : 0;
 }
 

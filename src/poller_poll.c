@@ -91,6 +91,11 @@ static int poll_wait(struct asyncore_map *map, int64_t timeout)
     int n = poll(state->fds, (nfds_t)state->count, asyncore__milliseconds(timeout));
     bool dead = false;
 
+    if (n < 0 && errno == EINVAL) {
+        /* The limit of descriptors has become less than we watch; select() does not look at it. */
+        map->instead = &asyncore__select_poller;
+        return -EINTR;
+    }
     if (n < 0)
         return -errno;
     for (size_t i = 0; n > 0 && i < state->count; i++) {

@@ -400,6 +400,26 @@ static void receive_all(int kind, size_t size, bool at_once, bool wants_write)
     ck_assert_uint_le(sink.reads, size + 1);
 }
 
+/* As a sandbox does that wants no more files to be opened. */
+START_TEST(test_limit_lowered)
+{
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+    struct rlimit limit;
+
+    a.on_read = recv_some;
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max}), 0);
+    send_all(peer, "x");
+    for (int i = 0; i < 3 && trace[0] == '\0'; i++)
+        ck_assert_int_eq(asyncore_poll(0.1, NULL), 0);
+    assert_trace("A.handle_read A.recv=1 ");
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    close(peer);
+}
+END_TEST
+
 START_TEST(test_no_data_lost)
 {
     for (int wants_write = 0; wants_write < 2; wants_write++) {
@@ -424,6 +444,7 @@ int main(void)
     tcase_add_test(tcase, test_not_in_a_handler);
     tcase_add_test(tcase, test_of_another_map_in_a_handler);
     tcase_add_test(tcase, test_no_descriptor_for_it);
+    tcase_add_test(tcase, test_limit_lowered);
     tcase_add_loop_test(tcase, test_no_data_lost, 0, 3);
     return run_suite(suite);
 }
