@@ -5,6 +5,7 @@ line of TAP each what was seen."""
 import argparse
 import concurrent.futures
 import glob
+import importlib
 import itertools
 import os
 import re
@@ -30,18 +31,18 @@ def attacks():
     return sorted(name for name in names if name != "run")
 
 
-def source(attack):
-    with open(os.path.join(HERE, attack + ".py"), encoding="utf-8") as file:
-        return file.read()
-
-
 def description(attack):
-    return " ".join(re.match(r'"""(.*?)"""', source(attack), re.DOTALL)[1].split())
+    return " ".join(importlib.import_module(attack).__doc__.split())
 
 
 def is_heavy(attack):
     """It keeps a processor busy by itself: one at a time."""
-    return "\nHEAVY = True\n" in source(attack)
+    return getattr(importlib.import_module(attack), "HEAVY", False)
+
+
+def on_epoll_alone(attack):
+    """Why it is not made on other pollers when there is little time; None if it is."""
+    return getattr(importlib.import_module(attack), "ON_EPOLL", None)
 
 
 class Result:
@@ -110,6 +111,10 @@ class Sweep:
         self.tap.add(Result(self.name, self.poller, "end", 1 if complaint else 0, line))
 
     def attack(self, attack):
+        why = on_epoll_alone(attack)
+        if why and not self.options.all and self.poller != "epoll" and \
+                self.server.protocol != "time":
+            return frame.SKIPPED, f"{attack}: skipped: {why}"
         command = [sys.executable, "-S", os.path.join(HERE, attack + ".py"), self.server.protocol,
                    str(self.server.port), "--pid", str(self.server.process.pid)]
         if servers.preload():

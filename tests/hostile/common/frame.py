@@ -96,6 +96,19 @@ class Target:
     def client(self):
         return self.protocol.client(self)
 
+    def adopt(self, peer):
+        """The well-behaved client on a connection that is there already, if one is enough."""
+        if self.protocol.client.sockets > 1:
+            return None
+        self.connect, connect = lambda: peer, self.connect
+        try:
+            return self.client()
+        finally:
+            self.connect = connect
+
+    def greedy(self):
+        return self.protocol.greedy(self)
+
     def ask(self):
         """One well-behaved client, from its connection to its end; seconds."""
         start = time.monotonic()
@@ -246,7 +259,7 @@ def parse(description):
     parser.add_argument("protocol", choices=sorted(protocols.PROTOCOLS))
     parser.add_argument("port", type=int)
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (%(default)s)")
-    parser.add_argument("--pid", type=int, help="the server's: what it holds and does is judged too")
+    parser.add_argument("--pid", type=int, help="the server's: it is judged too by what it holds")
     parser.add_argument("--clock", help="the file from which preload.c takes its offset")
     parser.add_argument("--long", action="store_true", help="take more time")
     options = parser.parse_args()
