@@ -1,5 +1,6 @@
 """Floods of datagrams, some from ports that answer back: a loop that would go on for ever."""
 
+import itertools
 import select
 import socket
 import time
@@ -7,7 +8,7 @@ import time
 from common import frame
 from common.protocols import judge_time
 
-FLOOD = 20000
+SOURCES = 2000
 MAX_ANSWERS = 30  # to one who sends each back, in a second
 # Echo, daytime, chargen, time and NTP; a server's own port, that of another time server, and 2049,
 # which is no client's.
@@ -53,11 +54,12 @@ def send_back(peer, seconds=1):
     return answers
 
 
-def flood(target):
-    with datagram_socket(target, "127.0.9.2") as peer:
-        for number in range(FLOOD):
+def flood(target, source):
+    """All the requests there are, twice, from one more address."""
+    with datagram_socket(target, f"127.1.{source // 250}.{source % 250 + 1}") as peer:
+        for request in REQUESTS * 2:
             try:
-                peer.send(REQUESTS[number % len(REQUESTS)])
+                peer.send(request)
             except ConnectionRefusedError:
                 pass
 
@@ -74,11 +76,14 @@ def attack(target):
         answers = send_back(peer)
         peer.close()
         assert answers <= MAX_ANSWERS, f"{answers} answers went round to port {port}"
-    flood(target)
-    yield
+    for source in range(SOURCES):
+        flood(target, source)
+    sources = itertools.count()
+    with frame.Background(lambda: flood(target, next(sources) % SOURCES), 0.001):
+        yield
     ask(target)
-    yield
-    return f"{FLOOD} datagrams came, and some from ports that answer back", "no loop, and answers"
+    return f"datagrams came from {SOURCES} addresses, and from ports that answer back", \
+        "no loop, and answers"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def attack(target):
         while greedy.push():
             assert time.monotonic() < end, "it takes all"
     yield
-    seen = "closed" if all(greedy.gone() for greedy in crowd) else "made to wait"
+    seen = target.fate(crowd, "made to wait")
     for greedy in crowd:
         greedy.reset()
     return f"{count} had megabytes sent to them and never read", seen

@@ -1,7 +1,7 @@
 /*
  * preload.c - loaded into a server before its own libraries: adds to the real-time clock the
- * seconds that the file named by HOSTILE_CLOCK begins with, as if somebody had set it; and catches SIGUSR1,
- * so that there is a signal which interrupts without ending.
+ * seconds that the file named by HOSTILE_CLOCK begins with, as if somebody had set it; and catches
+ * SIGUSR1, so that there is a signal which interrupts without ending.
  */
 #ifdef __linux__
 #define _GNU_SOURCE

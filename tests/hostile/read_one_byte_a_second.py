@@ -23,7 +23,7 @@ def attack(target):
         if second == 1:
             yield
     yield
-    seen = "closed" if all(greedy.gone() for greedy in crowd) else "waited for"
+    seen = target.fate(crowd, "waited for")
     for greedy in crowd:
         greedy.reset()
     return f"{len(crowd)} read one byte a second", seen

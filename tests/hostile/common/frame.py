@@ -135,6 +135,17 @@ class Target:
             return None
         return (len(self.process.descriptors()) - self.descriptors) / self.protocol.per_connection
 
+    def fate(self, crowd, word):
+        """What has become of those who do not read: the word, if they are still there."""
+        if all(greedy.gone() for greedy in crowd):
+            return "closed"
+        end = time.monotonic() + 1  # a neighbour who has just gone may still be counted
+        while self.process is not None and time.monotonic() < end:
+            if self.held() <= len(crowd) * (crowd[0].connections - 1):
+                return "dropped"
+            time.sleep(0.01)
+        return word
+
     def wait_for_accept(self, count):
         """Returns once the server has accepted so many, if it keeps them."""
         if self.process is not None and self.lasting:
@@ -164,6 +175,12 @@ class Target:
             if passes <= (2 if self.long else 1) and cpu < 0.005:
                 return
         raise AssertionError(f"it does not rest: woken {passes} times, {cpu * 1000:.0f} ms of CPU")
+
+    def check_calm(self):
+        """It may look up from time to time, but does not spin."""
+        passes, cpu = self.process.passes(3 if self.long else 1)
+        assert self.process.lives(), "it has died"
+        assert passes < 150 and cpu < 0.1, f"it spins: woken {passes} times, {cpu:.2f} s of CPU"
 
     def check_descriptors(self):
         if self.process is None:
@@ -288,7 +305,8 @@ def main(attack):
         place = error.__traceback__
         while place.tb_next is not None:
             place = place.tb_next
-        print(f"{name}: FAILED: {type(error).__name__}: {error} "
+        died = options.pid and not measure.Process(options.pid).lives()
+        print(f"{name}: FAILED: {'it has died: ' * bool(died)}{type(error).__name__}: {error} "
               f"({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})")
         status = 1
     finally:

@@ -160,6 +160,8 @@ def receive_all(peer):
 class Greedy:
     """Has megabytes sent to itself, and does not read them: push() until it is false."""
 
+    connections = 1  # that it has
+
     def __init__(self, target):
         self.socket = target.connect(receive_buffer=4096)
         self.socket.setblocking(False)
@@ -198,6 +200,7 @@ class GreedyEcho(Greedy):
 class GreedyGuest(Greedy):
     """Hears another guest, who talks without end."""
 
+    connections = 2
     PIECE = b"".join(b"x" * 1000 + b"\n" for _ in range(60))
 
     def __init__(self, target):
