@@ -74,6 +74,7 @@ class Server:
         arguments = [a.format(upstream=self.upstream and self.upstream.port,
                               directory=self.directory.name) for a in SERVERS[self.name][2]]
         environment = dict(os.environ, ASYNCORE_POLLER=poller, HOSTILE_CLOCK=self.clock)
+        environment.pop("MALLOC_PERTURB_", None)  # meson's: writes to memory that nobody uses yet
         if preload():
             environment["LD_PRELOAD"] = preload()
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
