@@ -30,17 +30,17 @@ def exists(name):
     return os.path.exists(os.path.join(build(), SERVERS[name][0], name))
 
 
-def preload():
-    """preload.c's object, and before it a sanitizer's that wants to be the first."""
+def preload(program=None):
+    """preload.c's object, and before it the program's sanitizer if that wants to be the first."""
     shim = os.path.join(build(), "tests", "hostile", "hostile_preload.so")
     if not os.path.exists(shim):
         return None
-    if "address" not in os.environ.get("SANITIZE", ""):
-        return shim
-    compiler = os.environ.get("CC", "cc").split()
-    runtime = subprocess.run([*compiler, "-print-file-name=libasan.so"], capture_output=True,
-                             text=True, check=False).stdout.strip()
-    return f"{runtime} {shim}" if os.path.isabs(runtime) else shim  # clang's is in the program
+    if program:
+        with open(program, "rb") as file:
+            runtime = re.search(rb"libasan\.so\.\d+", file.read())
+        if runtime:  # gcc's; clang's is in the program
+            return f"{runtime[0].decode()} {shim}"
+    return shim
 
 
 def site(directory):
@@ -76,7 +76,7 @@ class Server:
         environment = dict(os.environ, ASYNCORE_POLLER=poller, HOSTILE_CLOCK=self.clock)
         environment.pop("MALLOC_PERTURB_", None)  # meson's: writes to memory that nobody uses yet
         if preload():
-            environment["LD_PRELOAD"] = preload()
+            environment["LD_PRELOAD"] = preload(path)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         with open(self.output, "wb") as output:
             process = subprocess.Popen([path, *arguments], stdin=subprocess.DEVNULL, stdout=output,
