@@ -124,8 +124,12 @@ static int session_serve_file(struct session *self, const char *target)
 {
     char path[PATH_MAX];
     struct stat st;
-    const int fd = find_file(target, path) ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    int fd;
 
+    errno = 0;
+    fd = find_file(target, path) ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) /* the file may well be there */
+        return session_refuse(self, "503 Service Unavailable");
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         if (fd >= 0)
             close(fd);

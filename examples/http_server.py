@@ -10,6 +10,7 @@
 
 import asynchat
 import asyncore
+import errno
 import os
 import re
 import signal
@@ -87,8 +88,11 @@ class Session(asynchat.async_chat):
         path = self.find_file(target)
         try:
             file = open(path, "rb")
-        except (OSError, TypeError):
-            self.refuse("404 Not Found")
+        except (OSError, TypeError) as error:
+            if getattr(error, "errno", 0) in (errno.EMFILE, errno.ENFILE):  # it may well be there
+                self.refuse("503 Service Unavailable")
+            else:
+                self.refuse("404 Not Found")
             return
         size = os.fstat(file.fileno()).st_size
         self.start("200 OK", self.guess_type(path), size)

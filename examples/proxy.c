@@ -39,8 +39,11 @@ static bool proxy_channel_readable(struct asyncore_dispatcher *base)
 {
     const struct proxy_channel *self = (struct proxy_channel *)base;
 
+    /* With nobody to hear it, all is read and forgotten: this side may read only once heard. */
+    if (self->other == NULL)
+        return !self->eof;
     /* What the other side does not take is not read, so that TCP makes this one wait. */
-    return !self->eof && self->other != NULL && asyncore_connected(&self->other->base.base) &&
+    return !self->eof && asyncore_connected(&self->other->base.base) &&
            asyncore_out_buffer(&self->other->base) <= MAX_WAITING;
 }
 
@@ -50,7 +53,7 @@ static int proxy_channel_handle_read(struct asyncore_dispatcher *base)
     char data[8192];
     ssize_t n = asyncore_recv(base, data, sizeof data);
 
-    if (n > 0)
+    if (n > 0 && self->other != NULL)
         n = asyncore_send(&self->other->base.base, data, (size_t)n);
     /* If the other side is gone (EPIPE), it has seen to this one. */
     return n < 0 && n != -EPIPE ? (int)n : 0;
@@ -72,7 +75,7 @@ static int proxy_channel_handle_eof(struct asyncore_dispatcher *base)
     struct proxy_channel *self = (struct proxy_channel *)base;
 
     self->eof = true;
-    return proxy_channel_finish(self->other);
+    return self->other != NULL ? proxy_channel_finish(self->other) : 0;
 }
 
 static int proxy_channel_handle_write(struct asyncore_dispatcher *base)

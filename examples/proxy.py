@@ -24,13 +24,16 @@ class ProxyChannel(asyncore.dispatcher_with_send):
         asyncore.dispatcher_with_send.__init__(self, sock)
 
     def readable(self):
+        # With nobody to hear it, all is read and forgotten: this side may read only once heard.
+        if self.other is None:
+            return not self.eof
         # What the other side does not take is not read, so that TCP makes this one wait.
-        return (not self.eof and self.other is not None and self.other.connected and
+        return (not self.eof and self.other.connected and
                 len(self.other.out_buffer) <= MAX_WAITING)
 
     def handle_read(self):
         data = self.recv(8192)
-        if data:
+        if data and self.other is not None:
             self.other.send(data)
 
     def finish(self):
@@ -47,7 +50,8 @@ class ProxyChannel(asyncore.dispatcher_with_send):
 
     def handle_eof(self):
         self.eof = True
-        self.other.finish()
+        if self.other is not None:
+            self.other.finish()
 
     def handle_write(self):
         self.initiate_send()

@@ -540,6 +540,22 @@ def check_proxy_before_echo_server(language):
     echo.end()
 
 
+def check_proxy_reset_unread(language):
+    # The echo server hears no more until what it has sent is read; but there is nobody to read it.
+    echo = Server("echo_server", language)
+    proxy = Server("proxy", language, upstream=echo.port)
+    proxy.echoes()
+    time.sleep(0.2)  # until both have closed that
+    held = len(descriptors(proxy)), len(descriptors(echo))
+    for _ in range(3):
+        peer = connect(proxy.port)
+        flood(peer, [proxy, echo])
+        reset(peer)
+    wait_until(lambda: len(descriptors(proxy)) <= held[0] and len(descriptors(echo)) <= held[1])
+    proxy.end()
+    echo.end()
+
+
 def check_proxy_half_close(language):
     for first, second in (("client", "upstream"), ("upstream", "client")):
         between = Between(language)

@@ -3,6 +3,7 @@ badly, and to other people's clients."""
 
 import hashlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -156,6 +157,23 @@ def check_pipelining_is_bounded(language):
     server.end()
 
 
+def check_no_descriptors(language):
+    if os.environ.get("VALGRIND"):
+        raise Skip("valgrind has a limit of descriptors of its own")
+    server = Server(language)
+    for request, status in ((get("/"), 503), (get("/missing"), 404)):
+        peer = connect(server.port)
+        peer.sendall(request[:-1])
+        assert server.ask(REQUESTS["index"]).endswith(b"hello\n")  # so that both have been accepted
+        held = os.listdir(f"/proc/{server.process.pid}/fd")
+        limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (len(held), limits[1]))
+        peer.sendall(request[-1:])
+        matches(receive(peer), rb"HTTP/1\.1 %d .*" % status)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
+    server.end()
+
+
 def check_bad_clients(language):
     server = Server(language)
     silent = [connect(server.port) for _ in range(50)]
@@ -210,7 +228,7 @@ def check_usage(language):
 
 make_files()
 tap.main((f"{check.__name__[6:]} {language}", lambda check=check, language=language: check(language))
-         for check in (check_answers, check_what_is_answered, check_byte_by_byte,
+         for check in (check_answers, check_what_is_answered, check_byte_by_byte, check_no_descriptors,
                        check_pipelining_is_bounded, check_bad_clients, check_curl, check_client,
                        check_usage)
          for language in ("c", "py"))

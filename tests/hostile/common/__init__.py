@@ -1,0 +1,1 @@
+"""What the attacks share: measure, protocols, frame, and servers to attack."""

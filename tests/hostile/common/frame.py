@@ -1,0 +1,316 @@
+"""frame.py - the frame of an attack: before, at its height, and after.
+
+An attack is a generator.  It makes its connections and yields, at its height, how many of them the
+server holds; then the frame looks at the server and at a well-behaved client beside the attack.  It
+ends by giving back all it has, and returns two phrases: what it did, and what it saw."""
+
+import argparse
+import collections
+import ipaddress
+import os
+import socket
+import statistics
+import struct
+import sys
+import threading
+import time
+
+from common import measure, protocols
+from common.measure import PATIENCE, wait_until
+
+MIB = 2**20
+PROMPT = 0.1  # seconds in which a well-behaved client is served
+PER_CONNECTION = 4096  # bytes that a server may need for each that it holds
+SKIPPED = 77  # exit status
+
+
+class Skip(Exception):
+    """This attack cannot be made here; the message says why."""
+
+
+class Target:
+    """A server, and how to get at it."""
+
+    def __init__(self, options):
+        self.host, self.port = options.host, options.port
+        self.name = options.protocol
+        self.protocol = protocols.PROTOCOLS[options.protocol]
+        self.lasting = self.protocol.client.lasting
+        self.process = measure.Process(options.pid) if options.pid else None
+        self.clock = options.clock
+        self.clock_offset = 0
+        self.long = options.long
+        self.sources = 0
+        self.slowest = 0.0
+        self.most_memory = 0
+        if self.clock:
+            self.step_clock(0)
+
+    # ---- connections ----
+
+    def connect(self, receive_buffer=None, blocking=True):
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        peer = socket.socket(family)
+        peer.settimeout(PATIENCE)
+        if receive_buffer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if family == socket.AF_INET:
+            # One source address has no more than 28,000 ports, many of which have just been used.
+            self.sources += 1
+            peer.bind((f"127.0.{os.getpid() % 250 + 1}.{self.sources % 250 + 1}", 0))
+        peer.setblocking(blocking)
+        if blocking:
+            peer.settimeout(PATIENCE)
+            peer.connect((self.host, self.port))
+        else:
+            peer.connect_ex((self.host, self.port))
+        return peer
+
+    def connect_many(self, count):
+        """Connections that say nothing."""
+        self.need_descriptors(count)
+        return [self.connect() for _ in range(count)]
+
+    def need_descriptors(self, count):
+        """This process may have so many connections, and the server too."""
+        count += 100  # what they need besides
+        have = measure.raise_own_limit(count)
+        if have < count:
+            raise Skip(f"needs {count} descriptors, RLIMIT_NOFILE is {have}")
+        if self.process is None or not self.lasting:
+            return
+        count = (count - 100) * self.protocol.per_connection + 100
+        soft, hard = self.process.limit()
+        if hard < count:
+            raise Skip(f"the server needs {count} descriptors, its RLIMIT_NOFILE is {hard}")
+        if soft < count:
+            self.process.set_limit((hard, hard))
+
+    def need_process(self):
+        if self.process is None:
+            raise Skip("needs the server's --pid")
+        return self.process
+
+    # ---- the well-behaved client ----
+
+    def client(self):
+        return self.protocol.client(self)
+
+    def adopt(self, peer):
+        """The well-behaved client on a connection that is there already, if one is enough."""
+        if self.protocol.client.sockets > 1:
+            return None
+        self.connect, connect = lambda: peer, self.connect
+        try:
+            return self.client()
+        finally:
+            self.connect = connect
+
+    def greedy(self):
+        return self.protocol.greedy(self)
+
+    def ask(self):
+        """One well-behaved client, from its connection to its end; seconds."""
+        start = time.monotonic()
+        client = self.client()
+        client.check()
+        client.close()
+        return time.monotonic() - start
+
+    def check_neighbours(self, count=5):
+        """A machine that is busy with other things may need several tries."""
+        for _ in range(5):
+            median = statistics.median(self.ask() for _ in range(count))
+            if median < PROMPT:
+                break
+            time.sleep(0.5)
+        self.slowest = max(self.slowest, median)
+        assert median < PROMPT, f"a well-behaved client waits {median * 1000:.0f} ms"
+
+    # ---- the server ----
+
+    def held(self):
+        """Connections that it has, by its descriptors; None if nobody knows."""
+        if self.process is None:
+            return None
+        return (len(self.process.descriptors()) - self.descriptors) / self.protocol.per_connection
+
+    def fate(self, crowd, word):
+        """What has become of those who do not read: the word, if they are still there."""
+        if all(greedy.gone() for greedy in crowd):
+            return "closed"
+        end = time.monotonic() + 1  # a neighbour who has just gone may still be counted
+        while self.process is not None and time.monotonic() < end:
+            if self.held() <= len(crowd) * (crowd[0].connections - 1):
+                return "dropped"
+            time.sleep(0.01)
+        return word
+
+    def wait_for_accept(self, count):
+        """Returns once the server has accepted so many, if it keeps them."""
+        if self.process is not None and self.lasting:
+            wait_until(lambda: self.held() >= count,
+                       lambda: f"it has accepted {self.held():.0f} of {count}", 3 * PATIENCE)
+
+    def step_clock(self, seconds):
+        """What preload.c adds to the server's clock."""
+        with open(self.clock, "r+b") as file:
+            file.write(struct.pack("q", seconds))
+        self.clock_offset = seconds
+
+    def check_memory(self, held=0):
+        if self.process is None or self.process.is_sanitized():
+            return
+        growth = self.process.memory() - self.memory
+        self.most_memory = max(self.most_memory, growth)
+        assert growth < MIB + held * PER_CONNECTION, \
+            f"memory has grown by {growth // 1024} KiB" + f" for {held} connections" * bool(held)
+
+    def check_rest(self):
+        """Nobody asks: no pass is made.  (select_example_1 looks up once a second.)"""
+        if self.process is None:
+            return
+        for _ in range(6):
+            passes, cpu = self.process.passes(2 if self.long else 0.5)
+            if passes <= (2 if self.long else 1) and cpu < 0.005:
+                return
+        raise AssertionError(f"it does not rest: woken {passes} times, {cpu * 1000:.0f} ms of CPU")
+
+    def check_calm(self):
+        """It may look up from time to time, but does not spin."""
+        passes, cpu = self.process.passes(3 if self.long else 1)
+        assert self.process.lives(), "it has died"
+        assert passes < 150 and cpu < 0.1, f"it spins: woken {passes} times, {cpu:.2f} s of CPU"
+
+    def check_descriptors(self):
+        if self.process is None:
+            return
+        wait_until(lambda: len(self.process.descriptors()) <= self.descriptors,
+                   lambda: f"{len(self.process.descriptors()) - self.descriptors} descriptors are "
+                           "left behind")
+
+    def before(self):
+        for _ in range(3):
+            self.ask()
+        if self.process is None:
+            return
+        # Those who have just been served may not be gone yet.
+        counts = collections.deque(maxlen=5)
+        while len(counts) < 5 or len(set(counts)) > 1:
+            counts.append(len(self.process.descriptors()))
+            time.sleep(0.01)
+        self.descriptors = counts[0]
+        self.memory = self.process.memory()
+
+    def after(self):
+        assert self.process is None or self.process.lives(), "it has died"
+        self.check_neighbours()
+        self.check_descriptors()
+        self.check_rest()
+
+    def seen(self):
+        """The numbers, in one phrase."""
+        words = [f"beside it {self.slowest * 1000:.1f} ms"]
+        if self.process is not None:
+            words += ["memory not judged (AddressSanitizer)" if self.process.is_sanitized() else
+                      f"memory +{max(0, self.most_memory) // 1024} KiB",
+                      "no descriptor left behind", "at rest"]
+        return ", ".join(words)
+
+
+class Background(threading.Thread):
+    """Does something again and again, every so many seconds, while the attack lasts."""
+
+    def __init__(self, function, seconds):
+        super().__init__(daemon=True)
+        self.function, self.seconds = function, seconds
+        self.ended = threading.Event()
+        self.count = 0
+
+    def run(self):
+        while not self.ended.wait(self.seconds):
+            self.function()
+            self.count += 1
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join()
+
+
+def once(attack, target):
+    """One attack, looked at at its height; returns its two phrases."""
+    steps = attack(target)
+    while True:
+        try:
+            held = next(steps) or 0
+        except StopIteration as end:
+            return end.value
+        assert target.process is None or target.process.lives(), "it has died"
+        target.check_neighbours()
+        target.check_memory(held)
+
+
+def carry_out(attack, target):
+    target.before()
+    phrases = once(attack, target)
+    target.after()
+    try:
+        target.check_memory()
+    except AssertionError:
+        # An allocator keeps what a crowd has needed; what leaks would be more with the next one.
+        target.memory = target.process.memory()
+        target.most_memory = 0
+        once(attack, target)
+        target.after()
+        target.check_memory()
+    return phrases
+
+
+def parse(description):
+    parser = argparse.ArgumentParser(description=description,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("protocol", choices=sorted(protocols.PROTOCOLS))
+    parser.add_argument("port", type=int)
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address (%(default)s)")
+    parser.add_argument("--pid", type=int, help="the server's: it is judged too by what it holds")
+    parser.add_argument("--clock", help="the file from which preload.c takes its offset")
+    parser.add_argument("--long", action="store_true", help="take more time")
+    options = parser.parse_args()
+    if not ipaddress.ip_address(options.host).is_loopback:
+        parser.error("loopback addresses alone: this is an attack")
+    return options
+
+
+def main(attack):
+    """The main program of an attack: one line; exit status 0, 1 if it failed, 77 if skipped."""
+    module = sys.modules["__main__"]
+    options = parse(module.__doc__)
+    name = os.path.basename(sys.argv[0])[:-len(".py")]
+    status = 0
+    try:
+        why = getattr(module, "SKIP", {}).get(options.protocol)
+        if why:
+            raise Skip(why)
+        target = Target(options)
+        did, seen = carry_out(attack, target)
+        print(f"{name}: {did} -> {seen} [{target.seen()}]")
+    except Skip as why:
+        print(f"{name}: skipped: {why}")
+        status = SKIPPED
+    except (AssertionError, OSError) as error:
+        place = error.__traceback__
+        while place.tb_next is not None:
+            place = place.tb_next
+        died = options.pid and not measure.Process(options.pid).lives()
+        print(f"{name}: FAILED: {'it has died: ' * bool(died)}{type(error).__name__}: {error} "
+              f"({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})")
+        status = 1
+    finally:
+        if options.pid and measure.Process(options.pid).state() == "T":
+            measure.Process(options.pid).go_on()
+    sys.stdout.flush()
+    os._exit(status)  # without the threads that may still wait

@@ -1,0 +1,104 @@
+"""measure.py - what /proc says of a server: is it there, what does it hold, does it rest."""
+
+import os
+import re
+import resource
+import signal
+import time
+
+PATIENCE = 20  # seconds; nothing should take so long
+
+
+def wait_until(condition, why, patience=PATIENCE):
+    """Returns what the condition gives once it is true."""
+    end = time.monotonic() + patience
+    while not (value := condition()):
+        assert time.monotonic() < end, why() if callable(why) else why
+        time.sleep(0.01)
+    return value
+
+
+class Process:
+    """A server, by its process id."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def read(self, name):
+        with open(f"/proc/{self.pid}/{name}", encoding="ascii", errors="replace") as file:
+            return file.read()
+
+    def field(self, name):
+        """A number of /proc/PID/status."""
+        return int(re.search(rf"^{name}:\s+(\S+)", self.read("status"), re.MULTILINE)[1],
+                   16 if name.startswith("Sig") else 10)
+
+    def state(self):
+        """A letter; Z, or nothing, if it has died."""
+        try:
+            return self.read("stat").rsplit(")", 1)[1].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+
+    def lives(self):
+        return self.state() not in ("", "Z", "X")
+
+    def send(self, number):
+        os.kill(self.pid, number)
+
+    def stop(self):
+        """Stops it, and returns when it does nothing any more."""
+        self.send(signal.SIGSTOP)
+        wait_until(lambda: self.state() in ("T", ""), "it does not stop")
+
+    def go_on(self):
+        self.send(signal.SIGCONT)
+
+    # ---- what it holds ----
+
+    def descriptors(self):
+        return sorted(int(number) for number in os.listdir(f"/proc/{self.pid}/fd"))
+
+    def memory(self):
+        """What it has written to, in bytes; files that are mapped do not count."""
+        return self.field("RssAnon") * 1024
+
+    def is_sanitized(self):
+        """AddressSanitizer maps terabytes, and keeps what has been freed."""
+        return self.field("VmSize") > 2**30  # kB
+
+    def catches(self, number):
+        return bool(self.field("SigCgt") >> (number - 1) & 1)
+
+    # ---- its limit of descriptors ----
+
+    def limit(self):
+        return resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+
+    def set_limit(self, limits):
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, limits)
+
+    # ---- what it does ----
+
+    def cpu(self):
+        """Seconds that it has run."""
+        try:
+            return int(self.read("schedstat").split()[0]) / 1e9
+        except FileNotFoundError:
+            ticks = self.read("stat").rsplit(")", 1)[1].split()[11:13]
+            return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+    def passes(self, seconds):
+        """How often it woke in so many seconds, and how long it ran."""
+        woken, cpu = self.field("voluntary_ctxt_switches"), self.cpu()
+        time.sleep(seconds)  # what is not to happen has no event
+        return self.field("voluntary_ctxt_switches") - woken, self.cpu() - cpu
+
+
+def raise_own_limit(count):
+    """Lets this process have so many descriptors; returns how many it may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count <= hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return soft

@@ -1,0 +1,22 @@
+"""Connections that are reset while the server sleeps, before it can accept them."""
+
+from common import frame
+from common.protocols import reset
+
+COUNT = 300
+
+
+def attack(target):
+    for peer in target.connect_many(COUNT):  # it may have accepted some of these
+        reset(peer)
+    if target.process is not None:
+        target.process.stop()
+        for peer in target.connect_many(COUNT):
+            reset(peer)
+        target.process.go_on()
+    yield
+    return f"{COUNT} connections were reset before accept", "goes on"
+
+
+if __name__ == "__main__":
+    frame.main(attack)
