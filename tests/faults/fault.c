@@ -56,6 +56,14 @@ unsigned fault_fired(int slot)
     return fault_report->fired[slot];
 }
 
+bool fault_has_failed(enum fault_call call)
+{
+    for (int i = 0; i < FAULT_SLOTS; i++)
+        if (slots[i].call == call && fault_fired(i) > 0)
+            return true;
+    return false;
+}
+
 extern const char __executable_start[];
 
 static void write_down(const void *site)

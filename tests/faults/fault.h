@@ -39,6 +39,7 @@ enum { FAULT_FIRST, FAULT_SECOND, FAULT_SLOTS };
 void fault_arm(int slot, enum fault_call call, unsigned nth, int error);
 /* How often the fault of this slot came true: 0 or 1. */
 unsigned fault_fired(int slot);
+bool fault_has_failed(enum fault_call call);
 
 /* For the wrappers: the error with which this call must fail, which errno is set to; 0 if it need
  * not. site is where the call comes from. */

@@ -88,7 +88,7 @@ static bool may_be_silent(void)
     const enum fault_call *silent = current.scenario->silent;
 
     for (; silent != NULL && *silent != FAULT_CALLS; silent++)
-        if (*silent == current.call)
+        if (*silent == current.call || fault_has_failed(*silent))
             return true;
     return is_death(current.error) && (current.call == FAULT_recv || current.call == FAULT_send);
 }
