@@ -139,7 +139,9 @@ static int server_handle_accepted(struct asyncore_dispatcher *self, int fd,
         return rc;
     }
     told(asynchat_set_ac_in_buffer_size(&new->chat, IN_BUFFER));
-    rc = asynchat_set_terminator(&new->chat, "\r\n", 2);
+    rc = take_data(new, 0);
+    if (rc == 0)
+        rc = asynchat_set_terminator(&new->chat, "\r\n", 2);
     if (rc < 0)
         asyncore_close(&new->chat.base);
     return rc;

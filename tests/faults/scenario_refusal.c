@@ -3,6 +3,7 @@
 #include "peer.h"
 #include "scenarios.h"
 
+#include <asynchat.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -39,6 +40,9 @@ void scenario_refused_descriptors(void)
     fault_arm(FAULT_SECOND, FAULT_calloc, 1, ENOMEM); /* it cannot be added to the map */
     expect(asyncore_init(&channel, &asyncore_dispatcher_class, new_socket(), NULL) < 0);
     expect(asyncore_map_count(NULL) == 0);
+
+    fault_arm(FAULT_SECOND, FAULT_malloc, 1, ENOMEM);
+    expect(asynchat_file_producer(new_socket(), 1) == NULL);
 }
 
 /* ==================================================
