@@ -67,6 +67,9 @@ _Noreturn void fault_fail(const char *format, ...) __attribute__((format(printf,
 /* The scenario closes descriptors of the library: then the library may close them again. */
 extern bool fault_closed_behind;
 
+/* What exit() does; it does not return. */
+extern void (*fault_exit)(int status);
+
 /* ---- time ---- */
 
 /* The library waits for nothing: when nothing is ready its clock is set forward.  Before that the

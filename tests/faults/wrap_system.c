@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -171,6 +172,15 @@ WRAP(int, pthread_atfork, (void (*before)(void), void (*parent)(void), void (*ch
     const int error = FAULT_CHECK(pthread_atfork);
 
     return error != 0 ? error : pthread_atfork(before, parent, child);
+}
+
+void (*fault_exit)(int status);
+
+/* A program under test comes back to its scenario. */
+_Noreturn WRAP(void, exit, (int status))
+{
+    fault_exit(status);
+    abort();
 }
 
 /* ==================================================
