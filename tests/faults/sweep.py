@@ -16,6 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "..", "..")
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99"] if os.environ.get("VALGRIND") else []
+# What is gone with its function's frame is looked for too.
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")
+               + ":detect_stack_use_after_return=1"}
 # What sanitizers, coverage and the compiler itself put in.
 INSTRUMENTS = re.compile(r"__(asan|ubsan|tsan|msan|lsan|sanitizer|gcov|llvm|stack_chk)|_GLOBAL_OFFSET_")
 OWN = re.compile(r"(asyncore|asynchat|time_server|time_client)_")
@@ -38,7 +41,8 @@ def output(*command):
 
 
 def sweep(program, poller, only):
-    done = subprocess.run([*VALGRIND, program, poller, *only], capture_output=True, text=True)
+    done = subprocess.run([*VALGRIND, program, poller, *only], capture_output=True, text=True,
+                          env=ENVIRONMENT)
     return poller, done
 
 
