@@ -88,6 +88,7 @@ int fault_check(enum fault_call call, const void *site)
 {
     int error = 0;
 
+    fault_report->called[call] = true;
     for (int i = 0; i < FAULT_SLOTS; i++) {
         if (slots[i].call != call || slots[i].nth == 0 || ++slots[i].seen != slots[i].nth)
             continue;

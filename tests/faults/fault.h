@@ -86,6 +86,7 @@ extern struct fault_report {
     unsigned told;   /* how often the library told of an error, in whatever way */
     int first_error; /* that a call returned */
     unsigned agains; /* how often something had to be asked for again */
+    bool called[FAULT_CALLS];
     char message[512];
     uintptr_t sites[FAULT_SITES]; /* where calls were made to fail; they add up */
 } * fault_report;
