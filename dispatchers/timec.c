@@ -134,6 +134,8 @@ static int ask(const struct addrinfo *info, double timeout)
         rc = asyncore_loop(-1, NULL, -1);
     if (rc == 0)
         rc = outcome;
+    else
+        asyncore_close(&client.base); /* it must not outlive this function in the map */
     if (rc == 0)
         return 0;
     asyncore_ntop(info->ai_addr, info->ai_addrlen, text, sizeof text);

@@ -146,9 +146,14 @@ static struct addrinfo *lookup(const char *address, int port)
     };
     struct addrinfo *info;
     char service[16];
+    int rc;
 
     snprintf(service, sizeof service, "%d", port);
-    if (getaddrinfo(address, service, &hints, &info) != 0)
+    rc = getaddrinfo(address, service, &hints, &info);
+    if (rc == EAI_MEMORY || rc == EAI_AGAIN || rc == EAI_SYSTEM)
+        command_fail(EXIT_FAILURE, "address %s: %s", address,
+                     rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+    if (rc != 0)
         command_fail(COMMAND_USAGE,
                      "bad address '%s': want an IPv4 or IPv6 address, as 127.0.0.1 or ::1",
                      address);

@@ -27,6 +27,7 @@ static int client_handle_read(struct asyncore_dispatcher *self)
 static int client_handle_close(struct asyncore_dispatcher *self)
 {
     client(self)->closed = true;
+    told_otherwise();
     asyncore_close(self);
     return 0;
 }
@@ -34,7 +35,6 @@ static int client_handle_close(struct asyncore_dispatcher *self)
 static int client_handle_error(struct asyncore_dispatcher *self, int error)
 {
     client(self)->error = error;
-    told_otherwise();
     return client_handle_close(self);
 }
 

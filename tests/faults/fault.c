@@ -56,6 +56,14 @@ unsigned fault_fired(int slot)
     return fault_report->fired[slot];
 }
 
+bool fault_has_failed(enum fault_call call)
+{
+    for (int i = 0; i < FAULT_SLOTS; i++)
+        if (slots[i].call == call && fault_fired(i) > 0)
+            return true;
+    return false;
+}
+
 extern const char __executable_start[];
 
 static void write_down(const void *site)
@@ -80,6 +88,7 @@ int fault_check(enum fault_call call, const void *site)
 {
     int error = 0;
 
+    fault_report->called[call] = true;
     for (int i = 0; i < FAULT_SLOTS; i++) {
         if (slots[i].call != call || slots[i].nth == 0 || ++slots[i].seen != slots[i].nth)
             continue;

@@ -39,6 +39,7 @@ enum { FAULT_FIRST, FAULT_SECOND, FAULT_SLOTS };
 void fault_arm(int slot, enum fault_call call, unsigned nth, int error);
 /* How often the fault of this slot came true: 0 or 1. */
 unsigned fault_fired(int slot);
+bool fault_has_failed(enum fault_call call);
 
 /* For the wrappers: the error with which this call must fail, which errno is set to; 0 if it need
  * not. site is where the call comes from. */
@@ -66,6 +67,9 @@ _Noreturn void fault_fail(const char *format, ...) __attribute__((format(printf,
 /* The scenario closes descriptors of the library: then the library may close them again. */
 extern bool fault_closed_behind;
 
+/* What exit() does; it does not return. */
+extern void (*fault_exit)(int status);
+
 /* ---- time ---- */
 
 /* The library waits for nothing: when nothing is ready its clock is set forward.  Before that the
@@ -82,6 +86,7 @@ extern struct fault_report {
     unsigned told;   /* how often the library told of an error, in whatever way */
     int first_error; /* that a call returned */
     unsigned agains; /* how often something had to be asked for again */
+    bool called[FAULT_CALLS];
     char message[512];
     uintptr_t sites[FAULT_SITES]; /* where calls were made to fail; they add up */
 } * fault_report;

@@ -49,6 +49,24 @@ struct sockaddr_in address_of(struct asyncore_dispatcher *listener)
     return addr;
 }
 
+int listen_with(struct asyncore_dispatcher *self, const struct asyncore_class *cls)
+{
+    const struct sockaddr_in addr = loopback();
+    int rc = asyncore_init(self, cls, -1, NULL);
+
+    if (rc == 0)
+        rc = asyncore_create_socket(self, AF_INET, SOCK_STREAM);
+    if (rc == 0)
+        rc = asyncore_set_reuse_addr(self);
+    if (rc == 0)
+        rc = asyncore_bind(self, (const struct sockaddr *)&addr, sizeof addr);
+    if (rc == 0)
+        rc = asyncore_listen(self, 16);
+    if (rc < 0)
+        asyncore_close(self);
+    return rc;
+}
+
 int peer_listen(struct sockaddr_in *addr)
 {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -19,6 +19,8 @@ struct sockaddr_in nowhere(void);
 /* Where this listener, which lives and is watched, can be reached. */
 struct sockaddr_in address_of(struct asyncore_dispatcher *listener);
 
+/* Makes self a listener on the loopback; returns what failed, and it is closed then. */
+int listen_with(struct asyncore_dispatcher *self, const struct asyncore_class *cls);
 /* A listener that is no dispatcher. */
 int peer_listen(struct sockaddr_in *addr);
 /* A connection to it, non-blocking. */

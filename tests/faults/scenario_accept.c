@@ -92,20 +92,7 @@ static const struct asyncore_class server_class = {
 
 int begin_echo_server(void)
 {
-    const struct sockaddr_in addr = loopback();
-    int rc = asyncore_init(&echo_server, &server_class, -1, NULL);
-
-    if (rc == 0)
-        rc = asyncore_create_socket(&echo_server, AF_INET, SOCK_STREAM);
-    if (rc == 0)
-        rc = asyncore_set_reuse_addr(&echo_server);
-    if (rc == 0)
-        rc = asyncore_bind(&echo_server, (const struct sockaddr *)&addr, sizeof addr);
-    if (rc == 0)
-        rc = asyncore_listen(&echo_server, 16);
-    if (rc < 0)
-        asyncore_close(&echo_server);
-    return rc;
+    return listen_with(&echo_server, &server_class);
 }
 
 /* ==================================================

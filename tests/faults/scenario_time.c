@@ -2,7 +2,11 @@
 #include "peer.h"
 #include "scenarios.h"
 
+#include "time_client.h"
 #include "time_server.h"
+
+#include <errno.h>
+#include <unistd.h>
 
 /* ==================================================
  * the server
@@ -24,4 +28,111 @@ void scenario_time_server(void)
     ask_size(&server.base, "", 4);
     ask_size(&server.base, "what time is it?", 4);
     told(asyncore_close(&server.base));
+}
+
+/* "the client's connection is then closed without an answer, as the RFC asks" */
+void scenario_time_unknown(void)
+{
+    must(begin_to_listen);
+    fault_arm(FAULT_SECOND, FAULT_CLOCK_REALTIME, 1, EINVAL);
+    ask_size(&server.base, "", 4);
+    told(asyncore_close(&server.base));
+}
+
+/* There is no memory for the second channel. */
+void scenario_time_server_full(void)
+{
+    must(begin_to_listen);
+    ask_size(&server.base, "", 4);
+    fault_arm(FAULT_SECOND, FAULT_calloc, 1, ENOMEM);
+    ask_size(&server.base, "", 4);
+    told(asyncore_close(&server.base));
+}
+
+static int begin_to_listen_6(void)
+{
+    const struct sockaddr_in6 addr = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+
+    return time_server_init(&server, &time_server_class, (const struct sockaddr *)&addr,
+                            sizeof addr, NULL);
+}
+
+/* Where there is no IPv6 it is told so. */
+void scenario_time_server_6(void)
+{
+    if (!told(begin_to_listen_6()) && !told(begin_to_listen_6()))
+        fault_report->first_error = 0;
+    asyncore_close(&server.base);
+}
+
+/* ==================================================
+ * the client
+ */
+
+static struct time_client client;
+static struct sockaddr_in peer;
+static int listener, dones;
+
+static void done(struct time_client *self, int error, uint32_t seconds)
+{
+    dones++;
+    expect(error < 0 || (self->received == 4 || error == 0));
+    expect(error < 0 || seconds == 0x30313233);
+    if (error < 0)
+        told_otherwise();
+}
+
+static int begin_to_ask(void)
+{
+    dones = 0;
+    return time_client_init(&client, &time_client_class, (const struct sockaddr *)&peer,
+                            sizeof peer, 5, done, NULL);
+}
+
+static bool answer(void)
+{
+    const int fd = accept(listener, NULL, NULL);
+
+    if (fd < 0)
+        return false;
+    send(fd, "0123", 4, MSG_NOSIGNAL);
+    close(fd);
+    return true;
+}
+
+static bool is_done(void)
+{
+    return dones > 0;
+}
+
+static void ask_for_time(void)
+{
+    must(begin_to_ask);
+    pass_until(is_done);
+    expect(dones == 1 && asyncore_fileno(&client.base) < 0);
+}
+
+void scenario_time_client(void)
+{
+    fault_world = answer;
+    listener = peer_listen(&peer);
+    for (ask_for_time(); client.error != 0; ask_for_time())
+        again();
+    close(listener);
+}
+
+void scenario_time_client_refused(void)
+{
+    peer = nowhere();
+    ask_for_time();
+    expect(client.error < 0);
+}
+
+/* There is a server, and it does not answer. */
+void scenario_time_client_timeout(void)
+{
+    listener = peer_listen(&peer);
+    ask_for_time();
+    expect(client.error == -ETIMEDOUT || fault_fired(FAULT_FIRST) > 0);
+    close(listener);
 }

@@ -2,6 +2,7 @@
 #include "peer.h"
 #include "scenarios.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,6 +71,13 @@ void scenario_wakeup(void)
         pass();
     }
     expect(calls == 2);
+}
+
+/* What wakes the loop cannot be watched: it looks by itself now and then. */
+void scenario_wakeup_unwatched(void)
+{
+    fault_arm(FAULT_SECOND, FAULT_EPOLL_CTL_ADD, 1, ENOMEM);
+    scenario_wakeup();
 }
 
 /* ==================================================

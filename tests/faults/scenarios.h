@@ -10,6 +10,9 @@ int begin_echo_server(void);
 void scenario_echo_server(void);
 void scenario_starved_server(void);
 
+/* scenario_chat.c */
+void scenario_chat(void);
+
 /* scenario_connect.c */
 void scenario_connect(void);
 void scenario_refused(void);
@@ -27,6 +30,12 @@ void scenario_crowd(void);
 void scenario_switch(void);
 void scenario_dead(void);
 
+/* scenario_refusal.c */
+void scenario_refused_descriptors(void);
+void scenario_unhandled_accept(void);
+void scenario_listener_from_elsewhere(void);
+void scenario_unhandled_rest(void);
+
 /* scenario_send.c */
 void scenario_big_output(void);
 void scenario_send_last(void);
@@ -35,12 +44,19 @@ void scenario_datagrams(void);
 
 /* scenario_time.c */
 void scenario_time_server(void);
+void scenario_time_unknown(void);
+void scenario_time_server_full(void);
+void scenario_time_server_6(void);
+void scenario_time_client(void);
+void scenario_time_client_refused(void);
+void scenario_time_client_timeout(void);
 
 /* scenario_timer.c */
 void scenario_timers(void);
 
 /* scenario_wakeup.c */
 void scenario_wakeup(void);
+void scenario_wakeup_unwatched(void);
 void scenario_signals(void);
 void scenario_fork(void);
 

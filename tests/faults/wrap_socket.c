@@ -18,12 +18,23 @@
 FAILING(socket, (int family, int type, int protocol), (family, type, protocol))
 FAILING(bind, (int fd, const struct sockaddr *addr, socklen_t length), (fd, addr, length))
 FAILING(listen, (int fd, int backlog), (fd, backlog))
-FAILING(accept4, (int fd, struct sockaddr *addr, socklen_t *length, int flags),
-        (fd, addr, length, flags))
 FAILING(shutdown, (int fd, int how), (fd, how))
 FAILING(setsockopt, (int fd, int level, int name, const void *value, socklen_t size),
         (fd, level, name, value, size))
 FAILING(getsockname, (int fd, struct sockaddr *addr, socklen_t *length), (fd, addr, length))
+
+/* What is gone when it is taken has no address, on some systems. */
+WRAP(int, accept4, (int fd, struct sockaddr *addr, socklen_t *length, int flags))
+{
+    const int error = FAULT_CHECK(accept4);
+    int rc = -1;
+
+    if (error == 0 || error == FAULT_SHORT)
+        rc = accept4(fd, addr, length, flags);
+    if (error == FAULT_SHORT && rc >= 0)
+        *length = 0;
+    return rc;
+}
 
 /* One that is not connected any more has been, and is at its end. */
 WRAP(int, getpeername, (int fd, struct sockaddr *addr, socklen_t *length))

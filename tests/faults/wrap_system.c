@@ -8,9 +8,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ==================================================
@@ -23,12 +25,18 @@ WRAP(int, open64, (const char *path, int flags, ...))
     return FAULT_CHECK(open) != 0 ? -1 : open(path, flags);
 }
 
-/* It is read and written whole or not at all, and fails in its own ways. */
-static bool is_eventfd(int fd)
+static ino_t bell; /* the pipe that the library has made for itself */
+
+/* What wakes the loop, an eventfd or a pipe: few bytes, which are read and written whole or not at
+ * all. */
+static bool is_bell(int fd)
 {
     char path[64], target[64];
+    struct stat status;
     ssize_t n;
 
+    if (bell != 0 && fstat(fd, &status) == 0 && status.st_ino == bell)
+        return true;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     n = readlink(path, target, sizeof target - 1);
     target[n > 0 ? n : 0] = '\0';
@@ -37,14 +45,14 @@ static bool is_eventfd(int fd)
 
 WRAP(ssize_t, read, (int fd, void *buffer, size_t size))
 {
-    const int error = is_eventfd(fd) ? FAULT_CHECK(read_eventfd) : FAULT_CHECK(read);
+    const int error = is_bell(fd) ? FAULT_CHECK(read_bell) : FAULT_CHECK(read);
 
     if (error == FAULT_SHORT)
         return read(fd, buffer, 1);
     return error != 0 ? -1 : read(fd, buffer, size);
 }
 
-static ssize_t write_eventfd(int fd, const void *data, size_t size, int error)
+static ssize_t write_bell(int fd, const void *data, size_t size, int error)
 {
     if (error == EAGAIN) /* it has been written so often that it is full: it is readable */
         write(fd, data, size);
@@ -56,8 +64,8 @@ WRAP(ssize_t, write, (int fd, const void *data, size_t size))
 {
     int error;
 
-    if (is_eventfd(fd))
-        return write_eventfd(fd, data, size, FAULT_CHECK(write_eventfd));
+    if (is_bell(fd))
+        return write_bell(fd, data, size, FAULT_CHECK(write_bell));
     error = FAULT_CHECK(write);
     if (error == FAULT_SHORT)
         return write(fd, data, 1);
@@ -117,7 +125,13 @@ WRAP(int, eventfd, (unsigned value, int flags))
 
 WRAP(int, pipe2, (int ends[2], int flags))
 {
-    return FAULT_CHECK(pipe2) != 0 ? -1 : pipe2(ends, flags);
+    struct stat status;
+
+    if (FAULT_CHECK(pipe2) != 0 || pipe2(ends, flags) < 0)
+        return -1;
+    expect(fstat(ends[0], &status) == 0);
+    bell = status.st_ino;
+    return 0;
 }
 
 /* ==================================================
@@ -158,6 +172,15 @@ WRAP(int, pthread_atfork, (void (*before)(void), void (*parent)(void), void (*ch
     const int error = FAULT_CHECK(pthread_atfork);
 
     return error != 0 ? error : pthread_atfork(before, parent, child);
+}
+
+void (*fault_exit)(int status);
+
+/* A program under test comes back to its scenario. */
+_Noreturn WRAP(void, exit, (int status))
+{
+    fault_exit(status);
+    abort();
 }
 
 /* ==================================================

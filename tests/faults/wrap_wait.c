@@ -15,7 +15,7 @@
 #include <time.h>
 
 /* What goes over the loopback may take a moment on a busy machine. */
-enum { MOMENT = 2, LONG = 2000 }; /* milliseconds */
+enum { MOMENT = 1, LONG = 2000 }; /* milliseconds */
 
 bool (*fault_world)(void);
 static int64_t ahead; /* nanoseconds */
