@@ -30,14 +30,6 @@ struct sockaddr_in loopback(void)
     return (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-struct sockaddr_in nowhere(void)
-{
-    struct sockaddr_in addr;
-
-    close(peer_listen(&addr));
-    return addr;
-}
-
 struct sockaddr_in address_of(struct asyncore_dispatcher *listener)
 {
     struct sockaddr_in addr;
@@ -67,14 +59,22 @@ int listen_with(struct asyncore_dispatcher *self, const struct asyncore_class *c
     return rc;
 }
 
-int peer_listen(struct sockaddr_in *addr)
+int nowhere(struct sockaddr_in *addr)
 {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     socklen_t length = sizeof *addr;
 
     *addr = loopback();
-    expect(fd >= 0 && bind(fd, (struct sockaddr *)addr, length) == 0 && listen(fd, 16) == 0);
+    expect(fd >= 0 && bind(fd, (struct sockaddr *)addr, length) == 0);
     expect(getsockname(fd, (struct sockaddr *)addr, &length) == 0);
+    return fd;
+}
+
+int peer_listen(struct sockaddr_in *addr)
+{
+    const int fd = nowhere(addr);
+
+    expect(listen(fd, 16) == 0);
     return fd;
 }
 

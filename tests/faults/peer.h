@@ -14,8 +14,8 @@ void pass_until(bool (*done)(void));
 
 /* 127.0.0.1, and a port that the system chooses. */
 struct sockaddr_in loopback(void);
-/* Where nobody listens. */
-struct sockaddr_in nowhere(void);
+/* Where nobody listens, nor will while this descriptor is open: it has the port. */
+int nowhere(struct sockaddr_in *addr);
 /* Where this listener, which lives and is watched, can be reached. */
 struct sockaddr_in address_of(struct asyncore_dispatcher *listener);
 

@@ -58,11 +58,12 @@ void scenario_connect(void)
 
 void scenario_refused(void)
 {
-    a_client.peer = nowhere();
+    listener = nowhere(&a_client.peer);
     must(begin_to_connect);
     pass_until(is_over);
     expect(!a_client.connected && a_client.error < 0);
     expect(a_client.error == -ECONNREFUSED || fault_fired(FAULT_FIRST) > 0);
+    close(listener);
 }
 
 /* The backlog of one is full: the connection is never answered. */

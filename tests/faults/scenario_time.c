@@ -123,9 +123,10 @@ void scenario_time_client(void)
 
 void scenario_time_client_refused(void)
 {
-    peer = nowhere();
+    listener = nowhere(&peer);
     ask_for_time();
     expect(client.error < 0);
+    close(listener);
 }
 
 /* There is a server, and it does not answer. */
