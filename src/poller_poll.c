@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 struct poll_state {
     struct pollfd *fds;                 /* channel->place - 1 is a channel's index here */
@@ -85,15 +86,22 @@ static void find(struct asyncore_map *map, size_t index)
         fd->fd = -1; /* until it asks for something else */
 }
 
+/* poll() refuses more than the limit of descriptors, which may have become less than we watch. */
+static bool is_over_limit(const struct poll_state *state)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && state->count > limit.rlim_cur;
+}
+
 static int poll_wait(struct asyncore_map *map, int64_t timeout)
 {
     struct poll_state *state = map->poller_state;
     int n = poll(state->fds, (nfds_t)state->count, asyncore__milliseconds(timeout));
     bool dead = false;
 
-    if (n < 0 && errno == EINVAL) {
-        /* The limit of descriptors has become less than we watch; select() does not look at it. */
-        map->instead = &asyncore__select_poller;
+    if (n < 0 && errno == EINVAL && is_over_limit(state)) {
+        map->instead = &asyncore__select_poller; /* which does not look at it */
         return -EINTR;
     }
     if (n < 0)
