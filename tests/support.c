@@ -30,8 +30,14 @@ static int count_descriptors(void)
     return count;
 }
 
+static int nowhere_fd; /* bound, so that nobody else gets the port, and nobody listens */
+
 static void set_up(void)
 {
+    const struct sockaddr_in addr = loopback(0);
+
+    nowhere_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(nowhere_fd, (const struct sockaddr *)&addr, sizeof addr), 0);
     descriptors_before = count_descriptors();
 }
 
@@ -39,6 +45,7 @@ static void tear_down(void)
 {
     ck_assert_int_eq(asyncore_map_free(NULL), 0);
     ck_assert_int_eq(count_descriptors(), descriptors_before);
+    close(nowhere_fd);
 }
 
 TCase *add_case(Suite *suite, const char *name)
@@ -332,8 +339,9 @@ void tcp_pair(int ends[2])
 struct sockaddr_in nowhere(void)
 {
     struct sockaddr_in addr;
+    socklen_t addrlen = sizeof addr;
 
-    close(tcp_listen(&addr));
+    ck_assert_int_eq(getsockname(nowhere_fd, (struct sockaddr *)&addr, &addrlen), 0);
     return addr;
 }
 
