@@ -81,8 +81,10 @@ int main(int argc, char *argv[])
     if (file == NULL)
         give_up(argv[1]);
     setvbuf(stdout, NULL, _IOLBF, 0); /* a crash takes no line along */
-    if (!world_open(&world, poller))
+    if (!world_open(&world, poller)) {
+        fclose(file);
         return 2;
+    }
     good = run_file(&world, file, argv[1]);
     fclose(file);
     if (!world_close(&world)) {
