@@ -42,17 +42,27 @@ void command_print(const char *text)
     exit(EXIT_SUCCESS);
 }
 
-void command_bad_option(int option, const char *letters, char **argv)
+void command_describe_bad_option(int option, const char *letters, char **argv, char *message,
+                                 size_t size)
 {
     if (option == ':')
-        command_fail(COMMAND_USAGE, "option '%s' wants a value; try '%s --help'", argv[optind - 1],
-                     command_name);
-    /* optopt is the letter of an unknown short option; of a long one it is 0, or its known letter.
-     */
-    if (optopt != 0 && strchr(letters, optopt) == NULL)
-        command_fail(COMMAND_USAGE, "unknown option '-%c'; try '%s --help'", optopt, command_name);
-    command_fail(COMMAND_USAGE, "unknown or wrong option '%s'; try '%s --help'", argv[optind - 1],
+        snprintf(message, size, "option '%s' wants a value; try '%s --help'", argv[optind - 1],
                  command_name);
+    /* optopt is the letter of an unknown short option; of a long one it is 0, or the value of a
+     * known one. */
+    else if (optopt > 0 && optopt < 256 && strchr(letters, optopt) == NULL)
+        snprintf(message, size, "unknown option '-%c'; try '%s --help'", optopt, command_name);
+    else
+        snprintf(message, size, "unknown or wrong option '%s'; try '%s --help'", argv[optind - 1],
+                 command_name);
+}
+
+void command_bad_option(int option, const char *letters, char **argv)
+{
+    char message[512];
+
+    command_describe_bad_option(option, letters, argv, message, sizeof message);
+    command_fail(COMMAND_USAGE, "%s", message);
 }
 
 int command_port(const char *text)

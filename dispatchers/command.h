@@ -2,6 +2,8 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <stddef.h>
+
 /* The exit status for a command line that makes no sense; EXIT_FAILURE is for the system's
  * refusals. */
 enum { COMMAND_USAGE = 2 };
@@ -19,8 +21,12 @@ void command_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Writes text to standard output and exits with 0. */
 _Noreturn void command_print(const char *text);
 
-/* Says what getopt_long() did not like, its answer being option and its short options letters, and
- * exits. */
+/* What getopt_long() did not like, its answer being option and its short options letters: into
+ * message, of size bytes. */
+void command_describe_bad_option(int option, const char *letters, char **argv, char *message,
+                                 size_t size);
+
+/* Says so, and exits. */
 _Noreturn void command_bad_option(int option, const char *letters, char **argv);
 
 /* The TCP port that text says, 0 to 65535 in decimal digits and nothing else; -1 if it is none. */

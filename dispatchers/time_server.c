@@ -155,3 +155,17 @@ int time_server_init(struct time_server *self, const struct asyncore_class *cls,
         asyncore_close(&self->base);
     return rc;
 }
+
+int time_server_init_socket(struct time_server *self, const struct asyncore_class *cls, int fd,
+                            struct asyncore_map *map)
+{
+    int rc = asyncore_init(&self->base, cls, fd, map);
+
+    if (rc < 0)
+        return rc;
+    self->clock = system_clock;
+    rc = asyncore_listen(&self->base, SOMAXCONN);
+    if (rc < 0)
+        asyncore_close(&self->base);
+    return rc;
+}

@@ -49,6 +49,11 @@ extern const struct asyncore_class time_channel_class;
 int time_server_init(struct time_server *self, const struct asyncore_class *cls,
                      const struct sockaddr *addr, socklen_t addrlen, struct asyncore_map *map);
 
+/* The same with a TCP socket that is bound, and may listen already.  It is the server's from here on,
+ * also when this call fails.  Returns 0, or what asyncore_init() or asyncore_listen() failed with. */
+int time_server_init_socket(struct time_server *self, const struct asyncore_class *cls, int fd,
+                            struct asyncore_map *map);
+
 /* Answers the client on the connected, non-blocking descriptor fd, which is the channel's from here
  * on, and frees itself when done: what a time_server does in handle_accepted.
  *   cls  time_channel_class or a class whose super it is.

@@ -1,10 +1,11 @@
-"""sweep.py PROGRAM OBJECT POLLER... [--within FILE...] [--only SCENARIO...]: runs the sweep with every poller, and then
+"""sweep.py PROGRAM OBJECT POLLER... [--within PATH...] [--only SCENARIO...]: runs the sweep with every poller, and then
 says whether it has reached everything:
 
   * whatever OBJECT, the library behind the wrappers, calls beside them is in cannot_fail.txt;
   * every call of a wrapper in PROGRAM was made to fail at least once, but for those that
     cannot_be_reached.txt gives reasons for.  Calls are told apart by their lines, for the compiler may
-    make several of one.  With --within this is asked of these files, with --only not at all.
+    make several of one.  With --within this is asked of these files and directories alone, with --only
+    not at all.
 """
 
 import os
@@ -132,7 +133,7 @@ def check_sites(program, reached, files):
     reached = {address + base_of(program) for address in reached}
     lines = lines_of(program, sorted(sites))
     calls = {(lines[a], name) for a, name in sites.items()
-             if not files or lines[a].split(":")[0] in files}
+             if not files or lines[a].startswith(tuple(files))}
     missed = calls - {(lines[a], name) for a, name in sites.items() if a in reached}
     for place, name in sorted(missed):
         why = unreachable(place)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 int timed_main(int argc, char **argv);
@@ -91,6 +92,15 @@ static void scenario_timed_everywhere(void)
     serve((char *[]){"timed", "-p", "0", NULL});
 }
 
+/* The second address is another's: what was opened until then is closed. */
+static void scenario_taken(void)
+{
+    fault_arm(FAULT_SECOND, FAULT_bind, 2, EADDRINUSE);
+    expect(run_program(timed_main,
+                       (char *[]){"timed", "-p", "0", "-a", "127.0.0.1", "-a", "127.0.0.2", NULL},
+                       "") == EXIT_FAILURE);
+}
+
 static void scenario_help(void)
 {
     run_program(timed_main, (char *[]){"timed", "--help", NULL}, "usage: timed");
@@ -102,6 +112,7 @@ static const enum fault_call time_unknown[] = {FAULT_CLOCK_REALTIME, FAULT_CALLS
 static const struct scenario scenarios[] = {
     {"timed", scenario_timed, time_unknown},
     {"timed_everywhere", scenario_timed_everywhere, time_unknown},
+    {"timed_taken", scenario_taken, NULL},
     {"timed_help", scenario_help, NULL},
     {NULL, NULL, NULL},
 };

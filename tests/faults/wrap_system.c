@@ -98,6 +98,8 @@ static int check_fcntl(int command, const void *site)
         return fault_check(FAULT_F_SETFL, site);
     case F_GETFD:
         return fault_check(FAULT_F_GETFD, site);
+    case F_SETFD:
+        return fault_check(FAULT_F_SETFD, site);
     case F_DUPFD_CLOEXEC:
         return fault_check(FAULT_F_DUPFD_CLOEXEC, site);
     default:

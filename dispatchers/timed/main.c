@@ -1,0 +1,91 @@
+/* main.c - the time server as a daemon: what is done in which order. */
+#include "command.h"
+#include "options.h"
+#include "serve.h"
+#include "signals.h"
+#include "sockets.h"
+
+#include <asyncore.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const command_name = "timed";
+
+/* A socket must not get the number of a standard stream that was closed: messages would go to it.
+ */
+static void open_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void parse_options(struct timed_options *options, int argc, char **argv)
+{
+    char message[TIMED_MESSAGE];
+
+    if (!timed_options_parse(options, argc, argv, message, sizeof message))
+        command_fail(COMMAND_USAGE, "%s", message);
+    if (options->help)
+        command_print(timed_usage);
+    if (options->version)
+        command_print("timed " ASYNCORE_VERSION "\n");
+}
+
+static void choose_poller(void)
+{
+    const int rc = asyncore_map_set_poller(NULL, NULL);
+
+    if (rc == -EINVAL) /* it has been said what ASYNCORE_POLLER may be */
+        exit(COMMAND_USAGE);
+    if (rc < 0)
+        command_fail(EXIT_FAILURE, "poller: %s", strerror(-rc));
+}
+
+static void open_sockets(struct timed_sockets *sockets, const struct timed_options *options)
+{
+    char message[TIMED_MESSAGE];
+    const int status = timed_listen(sockets, options, message, sizeof message);
+
+    if (status != 0)
+        command_fail(status, "%s", message);
+}
+
+static void clean_up(void)
+{
+    asyncore_map_free(NULL);
+}
+
+int main(int argc, char **argv)
+{
+    static struct timed_options options;
+    static struct timed_sockets sockets;
+    int rc;
+
+    open_standard_streams();
+    setvbuf(stderr, NULL, _IOLBF, 1024); /* a line is one write */
+    parse_options(&options, argc, argv);
+    atexit(clean_up);
+    choose_poller();
+    timed_signals_begin();
+    open_sockets(&sockets, &options);
+    rc = timed_serve(&sockets, &options);
+    if (rc < 0)
+        command_fail(EXIT_FAILURE, "serve: %s", strerror(-rc));
+    if (options.verbose || options.port == 0)
+        command_say("listening on port %d", sockets.port);
+    rc = asyncore_loop(-1, NULL, -1);
+    if (rc < 0)
+        command_fail(EXIT_FAILURE, "loop: %s", strerror(-rc));
+    if (!timed_signals_stopped())
+        command_fail(EXIT_FAILURE, "no listening socket is left");
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,44 @@
+/* signals.c - signals, see signals.h. */
+#include "signals.h"
+
+#include "command.h"
+
+#include <asyncore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool stopped;
+
+static void stop(struct asyncore_signal_handler *self)
+{
+    (void)self;
+    stopped = true;
+    asyncore_stop(NULL);
+}
+
+static struct {
+    int signum;
+    void (*target)(struct asyncore_signal_handler *self);
+    struct asyncore_signal_handler handler;
+} signals[] = {
+    {SIGINT, stop, {0}},
+    {SIGTERM, stop, {0}},
+};
+
+void timed_signals_begin(void)
+{
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        const int rc = asyncore_add_signal_handler(&signals[i].handler, signals[i].signum,
+                                                   signals[i].target, NULL);
+
+        if (rc < 0)
+            command_fail(EXIT_FAILURE, "signal %d: %s", signals[i].signum, strerror(-rc));
+    }
+    signal(SIGPIPE, SIG_IGN); /* whoever reads the messages may go away */
+}
+
+bool timed_signals_stopped(void)
+{
+    return stopped;
+}
