@@ -128,7 +128,8 @@ struct asyncore_class {
     int (*handle_connect)(struct asyncore_dispatcher *self);
 
     /* A listener has a connection waiting.  Default: one asyncore_accept(), then handle_accepted;
-     * when that fails the failure is logged and the listener lives. */
+     * when that fails the failure is logged and the listener lives.  A listener that many come to
+     * at once names asyncore_accept_many() here. */
     int (*handle_accept)(struct asyncore_dispatcher *self);
 
     /* A connection was accepted from addr (valid during the call).  fd, non-blocking and
@@ -315,6 +316,13 @@ ASYNCORE_API int asyncore_connect(struct asyncore_dispatcher *self, const struct
 ASYNCORE_API int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
                                  socklen_t *addrlen);
 
+/* For the slot handle_accept: what the default does, again and again, until no connection is waiting,
+ * this listener has been closed, or 64 have been taken, so that all others have their turn.  A busy
+ * listener then costs one pass for many connections, and an accept() that finds none.
+ * Returns 0, -EAGAIN when no more are waiting, another error of asyncore_accept(), or
+ * asyncore_ExitNow. */
+ASYNCORE_API int asyncore_accept_many(struct asyncore_dispatcher *self);
+
 /* dispatcher.recv(buffer_size).  Up to size bytes into buffer.
  * Returns the count; 0 when the connection has ended, orderly or not: handle_close has then been
  * called (a datagram of no bytes is 0 too, and is no end); -EAGAIN when nothing has arrived,
@@ -348,6 +356,19 @@ ASYNCORE_API ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *b
  * called. */
 ASYNCORE_API ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data,
                                      size_t size, const struct sockaddr *addr, socklen_t addrlen);
+
+/* socket.recvmsg(), socket.sendmsg().  One datagram with what the system says beside it, or is told:
+ * which local address it came to (IP_PKTINFO, IPV6_RECVPKTINFO), a descriptor (SCM_RIGHTS).  message
+ * is filled in, and afterwards read, as for recvmsg() and sendmsg().  Return as asyncore_recvfrom()
+ * and asyncore_sendto(), or -EINVAL (message is NULL). */
+ASYNCORE_API ssize_t asyncore_recvmsg(struct asyncore_dispatcher *self, struct msghdr *message);
+ASYNCORE_API ssize_t asyncore_sendmsg(struct asyncore_dispatcher *self,
+                                      const struct msghdr *message);
+
+/* socket.detach().  As asyncore_close(), but that the descriptor stays open: to hand the connection to
+ * another dispatcher, or out of the library.  Returns the descriptor, which is the caller's and
+ * does not block; or -EINVAL, -EBADF. */
+ASYNCORE_API int asyncore_detach(struct asyncore_dispatcher *self);
 
 /* dispatcher.close().  At once: out of the map, descriptor closed, flags false, no handler ever
  * called again; destroy() follows as said at the top.  Closing a closed dispatcher does nothing.

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* Of one listener in one event; then the others have their turn. */
+enum { ACCEPTS = 64 };
+
 /* ==================================================
  * what an errno means
  */
@@ -123,4 +126,21 @@ int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *a
     if (asyncore__cannot_accept_now(error))
         asyncore__accept_pause(self, error);
     return -error;
+}
+
+int asyncore_accept_many(struct asyncore_dispatcher *self)
+{
+    int rc = asyncore__check_socket(self);
+    struct asyncore_map *map;
+    uint32_t generation;
+
+    if (rc < 0)
+        return rc;
+    map = self->map;
+    generation = self->generation;
+    asyncore__enter(map);
+    for (int i = 0; i < ACCEPTS && rc >= 0 && self->generation == generation; i++)
+        rc = asyncore_dispatcher_class.handle_accept(self);
+    asyncore__leave(map);
+    return rc;
 }

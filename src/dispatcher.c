@@ -50,8 +50,8 @@ int asyncore__set_up(int fd)
 }
 #endif
 
-/* Ends whatever socket there was.  What close() says, less what only means that it was closed. */
-static int drop_socket(struct asyncore_dispatcher *self)
+/* Ends whatever socket there was, but for its descriptor, which is returned; or -1. */
+static int release_socket(struct asyncore_dispatcher *self)
 {
     const int fd = self->fd;
 
@@ -60,9 +60,17 @@ static int drop_socket(struct asyncore_dispatcher *self)
     self->generation++;
     if (self->channel != NULL)
         asyncore__channel_remove(self->map, self->channel);
+    self->fd = -1;
+    return fd;
+}
+
+/* What close() says, less what only means that it was closed. */
+static int drop_socket(struct asyncore_dispatcher *self)
+{
+    const int fd = release_socket(self);
+
     if (fd < 0)
         return 0;
-    self->fd = -1;
     asyncore__accept_resume(self->map); /* there is a descriptor to be had again */
     if (close(fd) < 0 && errno != ENOTCONN && errno != EBADF && errno != EINTR)
         return -errno;
@@ -269,6 +277,14 @@ static void doom(struct asyncore_dispatcher *self)
     asyncore__leave(map);
 }
 
+static void end(struct asyncore_dispatcher *self)
+{
+    asyncore__timeouts_free(self);
+    self->state = ASYNCORE__CLOSED;
+    if (!self->doomed && ASYNCORE__CLASS_WITH(self, destroy) != &asyncore_dispatcher_class)
+        doom(self);
+}
+
 int asyncore_close(struct asyncore_dispatcher *self)
 {
     int rc = asyncore__check(self);
@@ -276,11 +292,20 @@ int asyncore_close(struct asyncore_dispatcher *self)
     if (rc < 0)
         return rc == -EBADF ? 0 : rc;
     rc = drop_socket(self);
-    asyncore__timeouts_free(self);
-    self->state = ASYNCORE__CLOSED;
-    if (!self->doomed && ASYNCORE__CLASS_WITH(self, destroy) != &asyncore_dispatcher_class)
-        doom(self);
+    end(self);
     return rc;
+}
+
+int asyncore_detach(struct asyncore_dispatcher *self)
+{
+    const int rc = asyncore__check_socket(self);
+    int fd;
+
+    if (rc < 0)
+        return rc;
+    fd = release_socket(self);
+    end(self);
+    return fd;
 }
 
 /* ==================================================

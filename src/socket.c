@@ -289,6 +289,40 @@ ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, s
  * datagrams
  */
 
+ssize_t asyncore_recvmsg(struct asyncore_dispatcher *self, struct msghdr *message)
+{
+    const int rc = asyncore__check_socket(self);
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    if (message == NULL)
+        return -EINVAL;
+    do
+        n = recvmsg(self->fd, message, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    return self->timeouts == NULL ? n : asyncore__active(self, n);
+}
+
+ssize_t asyncore_sendmsg(struct asyncore_dispatcher *self, const struct msghdr *message)
+{
+    const int rc = asyncore__check_socket(self);
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    if (message == NULL)
+        return -EINVAL;
+    do
+        n = sendmsg(self->fd, message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    return self->timeouts == NULL ? n : asyncore__active(self, n);
+}
+
 ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *buffer, size_t size,
                           struct sockaddr_storage *addr, socklen_t *addrlen)
 {

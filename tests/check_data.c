@@ -374,62 +374,6 @@ START_TEST(test_handle_eof)
 }
 END_TEST
 
-/* ---- datagrams ---- */
-
-START_TEST(test_recvfrom_and_sendto)
-{
-    static struct probe a;
-    struct sockaddr_storage addr, from;
-    struct sockaddr_in in = loopback(0), own;
-    socklen_t addrlen, fromlen, ownlen = sizeof own;
-    const int other = socket(AF_INET, SOCK_DGRAM, 0);
-    char buffer[8];
-
-    probe_init(&a, "A", NULL);
-    asyncore_create_socket(&a.base, AF_INET, SOCK_DGRAM);
-    asyncore_bind(&a.base, (struct sockaddr *)&in, sizeof in);
-    asyncore_getsockname(&a.base, &addr, &addrlen);
-    ck_assert_int_eq(asyncore_recvfrom(&a.base, buffer, sizeof buffer, NULL, NULL), -EAGAIN);
-    ck_assert_int_eq(sendto(other, "ping", 4, 0, (struct sockaddr *)&addr, addrlen), 4);
-    ck_assert_int_eq(sendto(other, "", 0, 0, (struct sockaddr *)&addr, addrlen), 0);
-    wait_readable(asyncore_fileno(&a.base));
-    ck_assert_int_eq(asyncore_recvfrom(&a.base, buffer, sizeof buffer, &from, &fromlen), 4);
-    getsockname(other, (struct sockaddr *)&own, &ownlen);
-    ck_assert_int_eq(((struct sockaddr_in *)&from)->sin_port, own.sin_port);
-    ck_assert_int_eq(asyncore_recvfrom(&a.base, buffer, sizeof buffer, NULL, NULL), 0);
-    assert_trace("");
-    ck_assert_int_eq(asyncore_sendto(&a.base, "pong", 4, (struct sockaddr *)&from, fromlen), 4);
-    ck_assert_int_eq(recv(other, buffer, sizeof buffer, 0), 4);
-    ck_assert_int_eq(asyncore_sendto(&a.base, "", 0, (struct sockaddr *)&from, fromlen), 0);
-    ck_assert_int_eq(recv(other, buffer, sizeof buffer, 0), 0);
-    asyncore_close(&a.base);
-    ck_assert_int_eq(asyncore_recvfrom(&a.base, buffer, sizeof buffer, NULL, NULL), -EBADF);
-    ck_assert_int_eq(asyncore_sendto(&a.base, "", 0, NULL, 0), -EBADF);
-    close(other);
-}
-END_TEST
-
-START_TEST(test_empty_datagram_is_no_end)
-{
-    static struct probe a;
-    struct sockaddr_storage addr;
-    struct sockaddr_in in = loopback(0);
-    socklen_t addrlen;
-    const int peer = socket(AF_INET, SOCK_DGRAM, 0);
-
-    probe_init(&a, "A", NULL);
-    asyncore_create_socket(&a.base, AF_INET, SOCK_DGRAM);
-    asyncore_bind(&a.base, (struct sockaddr *)&in, sizeof in);
-    asyncore_getsockname(&a.base, &addr, &addrlen);
-    a.on_read = recv_some;
-    ck_assert_int_eq(sendto(peer, "", 0, 0, (struct sockaddr *)&addr, addrlen), 0);
-    poll_once(NULL);
-    assert_trace("A.handle_read A.recv=0 "); /* CPython closes */
-    ck_assert_int_ge(asyncore_fileno(&a.base), 0);
-    close(peer);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("data");
@@ -451,7 +395,5 @@ int main(void)
     tcase_add_test(tcase, test_default_handle_expt_takes_the_byte);
     tcase_add_test(tcase, test_urgent_and_error_is_handle_close);
     tcase_add_test(tcase, test_handle_eof);
-    tcase_add_test(tcase, test_recvfrom_and_sendto);
-    tcase_add_test(tcase, test_empty_datagram_is_no_end);
     return run_suite(suite);
 }
