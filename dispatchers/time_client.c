@@ -1,7 +1,7 @@
 /* time_client.c - the Time protocol's client, see time_client.h. */
 #include "time_client.h"
 
-#include "time_server.h"
+#include "time_service.h"
 
 #include <errno.h>
 

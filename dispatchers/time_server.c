@@ -1,23 +1,11 @@
-/* time_server.c - the Time protocol's server, see time_server.h. */
+/* time_server.c - the Time protocol's server over TCP, see time_server.h. */
 #include "time_server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
-
-void time_server_bytes(time_t now, unsigned char bytes[4])
-{
-    const uint32_t seconds = (uint32_t)((uint64_t)now + TIME1970);
-
-    bytes[0] = (unsigned char)(seconds >> 24);
-    bytes[1] = (unsigned char)(seconds >> 16);
-    bytes[2] = (unsigned char)(seconds >> 8);
-    bytes[3] = (unsigned char)seconds;
-}
-
-/* ==================================================
- * the channel
- */
 
 /* A close with input unread is a reset, and a reset may overtake the answer.  So what the client
  * has sent is read and forgotten; one that sends faster than it is read is not waited for. */
@@ -29,6 +17,10 @@ static void discard_input(int fd)
     while (tries-- > 0 && recv(fd, input, sizeof input, MSG_DONTWAIT) == (ssize_t)sizeof input)
         ;
 }
+
+/* ==================================================
+ * the channel
+ */
 
 static void time_channel_expired(struct asyncore_timer *deadline)
 {
@@ -47,13 +39,10 @@ static int time_channel_handle_write(struct asyncore_dispatcher *self)
     if (n < 0)
         return (int)n;
     channel->sent += (size_t)n;
-    if ((size_t)n == left) {
-        discard_input(asyncore_fileno(self));
-        return asyncore_close(self);
-    }
-    if (asyncore_fileno(self) < 0 || channel->deadline.target != NULL)
+    if ((size_t)n < left)
         return 0;
-    return asyncore_call_later(&channel->deadline, 2, time_channel_expired, asyncore_get_map(self));
+    discard_input(asyncore_fileno(self));
+    return asyncore_close(self);
 }
 
 static void time_channel_destroy(struct asyncore_dispatcher *self)
@@ -73,58 +62,161 @@ const struct asyncore_class time_channel_class = {
 };
 
 int time_channel_new(const struct asyncore_class *cls, int fd, const struct sockaddr *addr,
-                     socklen_t addrlen, time_t now, struct asyncore_map *map)
+                     socklen_t addrlen, const unsigned char answer[4], size_t sent,
+                     struct asyncore_map *map)
 {
     struct time_channel *channel = calloc(1, sizeof *channel);
-    int rc;
+    int rc =
+        asyncore_init_accepted((struct asyncore_dispatcher *)channel, cls, fd, addr, addrlen, map);
 
-    if (channel == NULL) {
-        close(fd);
-        return -ENOMEM;
-    }
-    rc = asyncore_init_accepted(&channel->base, cls, fd, addr, addrlen, map);
     if (rc < 0) {
         free(channel);
         return rc;
     }
-    time_server_bytes(now, channel->answer);
-    /* A connection just accepted can be written: there is no need to ask the poller. */
-    return asyncore_write(&channel->base);
+    memcpy(channel->answer, answer, sizeof channel->answer);
+    channel->sent = sent;
+    rc = asyncore_call_later(&channel->deadline, 2, time_channel_expired, map);
+    if (rc < 0)
+        asyncore_close(&channel->base);
+    return rc;
 }
 
 /* ==================================================
- * the listener
+ * the listener answers
  */
 
-static int system_clock(struct timespec *now)
+/* Of a connection that is nearly always over before the function that made it returns. */
+static const struct asyncore_class answer_class = {
+    .name = "time_channel",
+    .super = &asyncore_dispatcher_class,
+};
+
+static int answer(int fd, const struct sockaddr *addr, socklen_t addrlen, time_t now,
+                  struct asyncore_map *map, enum time_outcome *outcome)
 {
-    /* time() may still give the second that has just ended. */
-    return clock_gettime(CLOCK_REALTIME, now);
+    struct asyncore_dispatcher once; /* nobody uses it afterwards: its class has no destroy */
+    unsigned char bytes[4];
+    int rc = asyncore_init_accepted(&once, &answer_class, fd, addr, addrlen, map);
+    ssize_t n;
+
+    *outcome = TIME_UNSENT;
+    if (rc < 0)
+        return rc;
+    time_service_bytes(now, bytes);
+    n = asyncore_send_last(&once, bytes, sizeof bytes);
+    if (n == (ssize_t)sizeof bytes) {
+        *outcome = TIME_ANSWERED;
+        discard_input(fd);
+        return asyncore_close(&once);
+    }
+    if (n < 0 || asyncore_fileno(&once) < 0) { /* the client has gone */
+        asyncore_close(&once);
+        return (int)n;
+    }
+    *outcome = TIME_LATER;
+    return time_channel_new(&time_channel_class, asyncore_detach(&once), addr, addrlen, bytes,
+                            (size_t)n, map);
+}
+
+/* Without a word, and without leaving anything behind that the system would keep for a minute. */
+static void reset(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
 }
 
 static int time_server_handle_accepted(struct asyncore_dispatcher *self, int fd,
                                        const struct sockaddr *addr, socklen_t addrlen)
 {
-    struct time_server *server = (struct time_server *)self;
+    struct time_service *service = &((struct time_server *)self)->service;
+    enum time_outcome outcome;
     struct timespec now;
+    int rc = 0;
 
-    if (server->clock(&now) < 0) {
+    if (!time_service_admits(service, addr)) {
+        outcome = TIME_LIMITED;
+        reset(fd);
+    } else if (service->clock(&now) < 0) {
+        outcome = TIME_UNKNOWN;
         close(fd);
-        return 0;
+    } else {
+        rc = answer(fd, addr, addrlen, now.tv_sec, asyncore_get_map(self), &outcome);
     }
-    return time_channel_new(&time_channel_class, fd, addr, addrlen, now.tv_sec,
-                            asyncore_get_map(self));
+    time_service_note(service, addr, addrlen, outcome);
+    return rc;
+}
+
+/* ==================================================
+ * a descriptor to spare
+ */
+
+/* Of the listener itself, so that it can be had again without a file to open. */
+static void keep_spare(struct time_server *server)
+{
+    if (server->spare < 0)
+        server->spare = fcntl(asyncore_fileno(&server->base), F_DUPFD_CLOEXEC, 0);
+}
+
+static void give_spare(struct time_server *server)
+{
+    if (server->spare >= 0)
+        close(server->spare);
+    server->spare = -1;
+}
+
+static int time_server_handle_accept(struct asyncore_dispatcher *self)
+{
+    struct time_server *server = (struct time_server *)self;
+    int rc = asyncore_accept_many(self);
+
+    if (rc == -EMFILE || rc == -ENFILE) {
+        server->starved++;
+        give_spare(server);
+        rc = asyncore_accept_many(self);
+    }
+    keep_spare(server);
+    return rc;
+}
+
+static void time_server_destroy(struct asyncore_dispatcher *self)
+{
+    give_spare((struct time_server *)self);
 }
 
 const struct asyncore_class time_server_class = {
     .name = "time_server",
     .super = &asyncore_dispatcher_class,
     .writable = asyncore_never,
+    .handle_accept = time_server_handle_accept,
     .handle_accepted = time_server_handle_accepted,
+    .destroy = time_server_destroy,
 };
 
-static int begin_to_listen(struct asyncore_dispatcher *self, const struct sockaddr *addr,
-                           socklen_t addrlen)
+/* ==================================================
+ * its beginning
+ */
+
+static int begin(struct time_server *self, const struct asyncore_class *cls, int fd,
+                 struct asyncore_map *map)
+{
+    time_service_init(&self->service);
+    self->spare = -1;
+    self->starved = 0;
+    return asyncore_init(&self->base, cls, fd, map);
+}
+
+static int begin_to_listen(struct time_server *self)
+{
+    const int rc = asyncore_listen(&self->base, SOMAXCONN);
+
+    if (rc == 0)
+        keep_spare(self);
+    return rc;
+}
+
+static int bind_to(struct asyncore_dispatcher *self, const struct sockaddr *addr, socklen_t addrlen)
 {
     const int on = 1;
     int rc = asyncore_create_socket(self, addr->sa_family, SOCK_STREAM);
@@ -135,22 +227,19 @@ static int begin_to_listen(struct asyncore_dispatcher *self, const struct sockad
         setsockopt(asyncore_fileno(self), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
         return -errno;
     rc = asyncore_set_reuse_addr(self);
-    if (rc == 0)
-        rc = asyncore_bind(self, addr, addrlen);
-    if (rc == 0)
-        rc = asyncore_listen(self, SOMAXCONN);
-    return rc;
+    return rc == 0 ? asyncore_bind(self, addr, addrlen) : rc;
 }
 
 int time_server_init(struct time_server *self, const struct asyncore_class *cls,
                      const struct sockaddr *addr, socklen_t addrlen, struct asyncore_map *map)
 {
-    int rc = asyncore_init(&self->base, cls, -1, map);
+    int rc = begin(self, cls, -1, map);
 
     if (rc < 0)
         return rc;
-    self->clock = system_clock;
-    rc = begin_to_listen(&self->base, addr, addrlen);
+    rc = bind_to(&self->base, addr, addrlen);
+    if (rc == 0)
+        rc = begin_to_listen(self);
     if (rc < 0)
         asyncore_close(&self->base);
     return rc;
@@ -159,12 +248,11 @@ int time_server_init(struct time_server *self, const struct asyncore_class *cls,
 int time_server_init_socket(struct time_server *self, const struct asyncore_class *cls, int fd,
                             struct asyncore_map *map)
 {
-    int rc = asyncore_init(&self->base, cls, fd, map);
+    int rc = begin(self, cls, fd, map);
 
     if (rc < 0)
         return rc;
-    self->clock = system_clock;
-    rc = asyncore_listen(&self->base, SOMAXCONN);
+    rc = begin_to_listen(self);
     if (rc < 0)
         asyncore_close(&self->base);
     return rc;

@@ -1,6 +1,7 @@
 /*
- * time_server.h - the Time protocol (RFC 868) over TCP, in two dispatchers: a listener, and a
- * channel that writes four bytes and closes.  A time server in three lines:
+ * time_server.h - the Time protocol (RFC 868) over TCP, in two dispatchers: a listener that answers
+ * with four bytes and closes, and a channel for clients that do not take them at once.  A time server
+ * in three lines:
  *
  *     struct time_server server;
  *     time_server_init(&server, &time_server_class, (struct sockaddr *)&addr, sizeof addr, NULL);
@@ -9,29 +10,24 @@
 #ifndef TIME_SERVER_H
 #define TIME_SERVER_H
 
+#include "time_service.h"
+
 #include <asyncore.h>
 
-#include <time.h>
-
-/* From 1900-01-01, where the protocol's seconds begin, to 1970-01-01. */
-#define TIME1970 2208988800U
-
-/* The protocol's 32 bits for a clock's time: seconds since 1900 modulo 2^32, so that
- * 2036-02-07 06:28:16 UTC is 0; big-endian. */
-void time_server_bytes(time_t now, unsigned char bytes[4]);
-
-/* The listener.  Subclass it to see the connections: override handle_accepted and call
- * time_server_class.handle_accepted from there. */
+/* The listener.  It answers in its handle_accepted, so that a client never waits for a pass, nor the
+ * poller hears of it.  A client that has asked too often is reset; one that the time cannot be told is
+ * closed without an answer.
+ * When the process has no descriptor left it closes one that it has kept for this, and goes on one
+ * client at a time.  Subclasses that override destroy end in time_server_class.destroy(self). */
 struct time_server {
     struct asyncore_dispatcher base;
-    /* Where the time comes from; may be set after time_server_init().  Writes *now and returns 0,
-     * or returns -1 if the time is not known: the client's connection is then closed without an
-     * answer, as the RFC asks.  At first the system's real-time clock. */
-    int (*clock)(struct timespec *now);
+    struct time_service service;
+    int spare;        /* a descriptor for when there is no other; -1: none */
+    uint64_t starved; /* how often there was none */
 };
 
-/* The channel of one client.  It answers when it is made, without waiting for a pass; what does not
- * go out at once goes out in handle_write, for two seconds at most. */
+/* The channel of one client that has not taken its answer at once.  It waits for handle_write, two
+ * seconds at most. */
 struct time_channel {
     struct asyncore_dispatcher base;
     struct asyncore_timer deadline;
@@ -44,8 +40,8 @@ extern const struct asyncore_class time_channel_class;
 
 /* Listens on addr (IPv4 or IPv6; IPv6 sockets take IPv6 alone) in map, NULL being the default one.
  *   cls  time_server_class or a class whose super it is.
- * The memory of *self is the caller's and must stay until it is closed.  Returns 0, or what socket,
- * bind or listen failed with; self is then closed, and a destroy() that cls may have follows. */
+ * The memory of *self is the caller's and must stay until destroy() has been called.  Returns 0, or
+ * what socket, bind or listen failed with; self is then closed, and destroy() follows. */
 int time_server_init(struct time_server *self, const struct asyncore_class *cls,
                      const struct sockaddr *addr, socklen_t addrlen, struct asyncore_map *map);
 
@@ -55,11 +51,12 @@ int time_server_init_socket(struct time_server *self, const struct asyncore_clas
                             struct asyncore_map *map);
 
 /* Answers the client on the connected, non-blocking descriptor fd, which is the channel's from here
- * on, and frees itself when done: what a time_server does in handle_accepted.
- *   cls  time_channel_class or a class whose super it is.
- * Returns 0, -ENOMEM, what asyncore_init_accepted() failed with, or what asyncore_write()
- * returned. */
+ * on, once it can be written to, and frees itself when done.
+ *   cls   time_channel_class or a class whose super it is.
+ *   sent  bytes of the answer that it has already, below 4
+ * Returns 0, -ENOMEM, or what asyncore_init_accepted() failed with. */
 int time_channel_new(const struct asyncore_class *cls, int fd, const struct sockaddr *addr,
-                     socklen_t addrlen, time_t now, struct asyncore_map *map);
+                     socklen_t addrlen, const unsigned char answer[4], size_t sent,
+                     struct asyncore_map *map);
 
 #endif

@@ -2,6 +2,7 @@
 #include "peer.h"
 #include "scenarios.h"
 
+#include "rate_limit.h"
 #include "time_client.h"
 #include "time_server.h"
 
@@ -39,12 +40,50 @@ void scenario_time_unknown(void)
     told(asyncore_close(&server.base));
 }
 
-/* There is no memory for the second channel. */
-void scenario_time_server_full(void)
+/* One byte of the answer goes out, and the channel sees to the rest. */
+void scenario_time_server_later(void)
 {
     must(begin_to_listen);
+    fault_arm(FAULT_SECOND, FAULT_send, 1, FAULT_SHORT);
     ask_size(&server.base, "", 4);
-    fault_arm(FAULT_SECOND, FAULT_calloc, 1, ENOMEM);
+    told(asyncore_close(&server.base));
+}
+
+/* Without a descriptor for the client the spare one is given for it. */
+void scenario_time_server_starved(void)
+{
+    must(begin_to_listen);
+    fault_arm(FAULT_SECOND, FAULT_accept4, 1, EMFILE);
+    ask_size(&server.base, "", 4);
+    told(asyncore_close(&server.base));
+}
+
+static struct rate_limit limit;
+
+/* Nobody may ask. */
+static int begin_to_limit(void)
+{
+    const int rc = rate_limit_init(&limit, 1, 1);
+
+    limit.depth = 0;
+    return rc;
+}
+
+/* One client is reset; the next, with nothing to limit it, is served. */
+void scenario_time_server_limited(void)
+{
+    struct sockaddr_in addr;
+    int refused;
+
+    must(begin_to_limit);
+    must(begin_to_listen);
+    server.service.limit = &limit;
+    addr = address_of(&server.base);
+    refused = peer_connect(&addr);
+    pass();
+    pass();
+    close(refused);
+    server.service.limit = NULL;
     ask_size(&server.base, "", 4);
     told(asyncore_close(&server.base));
 }

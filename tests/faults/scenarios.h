@@ -45,11 +45,18 @@ void scenario_datagrams(void);
 /* scenario_time.c */
 void scenario_time_server(void);
 void scenario_time_unknown(void);
-void scenario_time_server_full(void);
+void scenario_time_server_later(void);
+void scenario_time_server_starved(void);
+void scenario_time_server_limited(void);
 void scenario_time_server_6(void);
 void scenario_time_client(void);
 void scenario_time_client_refused(void);
 void scenario_time_client_timeout(void);
+
+/* scenario_time_datagram.c */
+void scenario_time_datagram(void);
+void scenario_time_datagram_everywhere(void);
+void scenario_time_datagram_6(void);
 
 /* scenario_timer.c */
 void scenario_timers(void);

@@ -24,7 +24,7 @@ if VALGRIND:
     ENVIRONMENT["FAULTS_QUICK"] = "1"
 # What sanitizers, coverage and the compiler itself put in.
 INSTRUMENTS = re.compile(r"__(asan|ubsan|tsan|msan|lsan|sanitizer|gcov|llvm|stack_chk)|_GLOBAL_OFFSET_")
-OWN = re.compile(r"(asyncore|asynchat|time_server|time_client)_")
+OWN = re.compile(r"(asyncore|asynchat|time|rate_limit)_")
 # Wrapped for other reasons.
 NEVER_FAIL = {"free", "freeaddrinfo", "exit"}
 

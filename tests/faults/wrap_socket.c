@@ -120,6 +120,16 @@ WRAP(ssize_t, sendto,
     return FAULT_CHECK(sendto) != 0 ? -1 : sendto(fd, data, size, flags, addr, length);
 }
 
+WRAP(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))
+{
+    return FAULT_CHECK(recvmsg) != 0 ? -1 : recvmsg(fd, message, flags);
+}
+
+WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags))
+{
+    return FAULT_CHECK(sendmsg) != 0 ? -1 : sendmsg(fd, message, flags);
+}
+
 /* ==================================================
  * names; an error is the result
  */

@@ -176,6 +176,11 @@ WRAP(int, pthread_atfork, (void (*before)(void), void (*parent)(void), void (*ch
     return error != 0 ? error : pthread_atfork(before, parent, child);
 }
 
+WRAP(int, getentropy, (void *buffer, size_t size))
+{
+    return FAULT_CHECK(getentropy) != 0 ? -1 : getentropy(buffer, size);
+}
+
 void (*fault_exit)(int status);
 
 /* A program under test comes back to its scenario. */
