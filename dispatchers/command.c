@@ -79,3 +79,27 @@ int command_port(const char *text)
     }
     return port;
 }
+
+bool command_split_address(const char *text, char *host, size_t size, const char **port)
+{
+    const char *colon = strchr(text, ':'), *end = text[0] == '[' ? strchr(text, ']') : NULL;
+    const char *begin = text;
+    size_t length = strlen(text);
+
+    if (end != NULL) {
+        begin = text + 1;
+        length = (size_t)(end - begin);
+        colon = end[1] != '\0' ? end + 1 : NULL;
+    } else if (colon != NULL && strchr(colon + 1, ':') != NULL) {
+        colon = NULL; /* an IPv6 address alone */
+    } else if (colon != NULL) {
+        length = (size_t)(colon - text);
+    }
+    if (length == 0 || length >= size || (text[0] == '[' && end == NULL) ||
+        (colon != NULL && *colon != ':'))
+        return false;
+    memcpy(host, begin, length);
+    host[length] = '\0';
+    *port = colon != NULL ? colon + 1 : NULL;
+    return true;
+}

@@ -2,6 +2,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The exit status for a command line that makes no sense; EXIT_FAILURE is for the system's
@@ -31,5 +32,10 @@ _Noreturn void command_bad_option(int option, const char *letters, char **argv);
 
 /* The TCP port that text says, 0 to 65535 in decimal digits and nothing else; -1 if it is none. */
 int command_port(const char *text);
+
+/* Takes HOST, HOST:PORT, ADDRESS6, [ADDRESS6] or [ADDRESS6]:PORT apart: writes the first, without
+ * brackets, to host, of size bytes, and has *port point to the second, or to NULL.  Returns false if
+ * it is none of these. */
+bool command_split_address(const char *text, char *host, size_t size, const char **port);
 
 #endif

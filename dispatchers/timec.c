@@ -45,30 +45,15 @@ static double parse_timeout(const char *text)
     return seconds;
 }
 
-/* HOST, HOST:PORT, ADDRESS6, [ADDRESS6] or [ADDRESS6]:PORT */
 static void parse_host(struct options *options, const char *text)
 {
-    const char *end = text[0] == '[' ? strchr(text, ']') : NULL, *colon = strchr(text, ':');
-    const char *host = text;
-    size_t length = strlen(text);
+    const char *port;
 
-    if (end != NULL) {
-        host = text + 1;
-        length = (size_t)(end - host);
-        colon = end[1] != '\0' ? end + 1 : NULL;
-    } else if (colon != NULL && strchr(colon + 1, ':') != NULL) {
-        colon = NULL; /* an IPv6 address alone */
-    } else if (colon != NULL) {
-        length = (size_t)(colon - text);
-    }
-    if (length == 0 || length >= sizeof options->host || (text[0] == '[' && end == NULL) ||
-        (colon != NULL && *colon != ':'))
+    if (!command_split_address(text, options->host, sizeof options->host, &port))
         command_fail(COMMAND_USAGE, "bad host '%s': want HOST, HOST:PORT or [ADDRESS]:PORT", text);
-    if (colon != NULL && command_port(colon + 1) < 1)
-        command_fail(COMMAND_USAGE, "bad port '%s': want a number from 1 to 65535", colon + 1);
-    memcpy(options->host, host, length);
-    options->host[length] = '\0';
-    options->port = colon != NULL ? colon + 1 : "37";
+    if (port != NULL && command_port(port) < 1)
+        command_fail(COMMAND_USAGE, "bad port '%s': want a number from 1 to 65535", port);
+    options->port = port != NULL ? port : "37";
 }
 
 static struct options parse_options(int argc, char **argv)

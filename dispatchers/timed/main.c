@@ -1,9 +1,13 @@
 /* main.c - the time server as a daemon: what is done in which order. */
+#include "clock.h"
 #include "command.h"
+#include "log.h"
+#include "metrics.h"
 #include "options.h"
 #include "serve.h"
 #include "signals.h"
 #include "sockets.h"
+#include "stop.h"
 
 #include <asyncore.h>
 #include <errno.h>
@@ -47,16 +51,47 @@ static void choose_poller(void)
     if (rc == -EINVAL) /* it has been said what ASYNCORE_POLLER may be */
         exit(COMMAND_USAGE);
     if (rc < 0)
-        command_fail(EXIT_FAILURE, "poller: %s", strerror(-rc));
+        timed_fail(EXIT_FAILURE, "poller: %s", strerror(-rc));
+}
+
+static void choose_clock(const struct timed_options *options)
+{
+    if (!timed_clock_begin(options))
+        timed_fail(COMMAND_USAGE, "--require-sync: this system does not say whether its clock is "
+                                  "synchronised; leave it out");
 }
 
 static void open_sockets(struct timed_sockets *sockets, const struct timed_options *options)
 {
     char message[TIMED_MESSAGE];
-    const int status = timed_listen(sockets, options, message, sizeof message);
+    const int status = timed_sockets_open(sockets, options, message, sizeof message);
 
     if (status != 0)
-        command_fail(status, "%s", message);
+        timed_fail(status, "%s", message);
+}
+
+static void serve(const struct timed_sockets *sockets, const struct timed_options *options)
+{
+    int rc = timed_serve(sockets, options);
+
+    if (rc < 0)
+        timed_fail(EXIT_FAILURE, "serve: %s", strerror(-rc));
+    if (options->metrics_file != NULL)
+        rc = timed_metrics_begin(options->metrics_file);
+    if (rc < 0)
+        timed_fail(EXIT_FAILURE, "metrics file %s: %s", options->metrics_file, strerror(-rc));
+    if (options->verbose || options->port == 0)
+        timed_log(LOG_INFO, "listening on port %d", sockets->port);
+}
+
+static void run(void)
+{
+    const int rc = asyncore_loop(-1, NULL, -1);
+
+    if (rc < 0)
+        timed_fail(EXIT_FAILURE, "loop: %s", strerror(-rc));
+    if (!timed_stopped())
+        timed_fail(EXIT_FAILURE, "no listening socket is left");
 }
 
 static void clean_up(void)
@@ -68,24 +103,21 @@ int main(int argc, char **argv)
 {
     static struct timed_options options;
     static struct timed_sockets sockets;
-    int rc;
 
     open_standard_streams();
     setvbuf(stderr, NULL, _IOLBF, 1024); /* a line is one write */
     parse_options(&options, argc, argv);
+    timed_log_begin(&options);
+    choose_clock(&options);
     atexit(clean_up);
     choose_poller();
     timed_signals_begin();
     open_sockets(&sockets, &options);
-    rc = timed_serve(&sockets, &options);
-    if (rc < 0)
-        command_fail(EXIT_FAILURE, "serve: %s", strerror(-rc));
-    if (options.verbose || options.port == 0)
-        command_say("listening on port %d", sockets.port);
-    rc = asyncore_loop(-1, NULL, -1);
-    if (rc < 0)
-        command_fail(EXIT_FAILURE, "loop: %s", strerror(-rc));
-    if (!timed_signals_stopped())
-        command_fail(EXIT_FAILURE, "no listening socket is left");
+    if (options.check) {
+        timed_sockets_close(&sockets);
+        return EXIT_SUCCESS;
+    }
+    serve(&sockets, &options);
+    run();
     return EXIT_SUCCESS;
 }

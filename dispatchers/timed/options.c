@@ -2,30 +2,56 @@
 #include "options.h"
 
 #include "command.h"
+#include "rate_limit.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char timed_usage[] =
-    "usage: timed [-v] [-p PORT] [-a ADDRESS]...\n"
+    "usage: timed [OPTION]...\n"
     "\n"
-    "Serves the time by RFC 868 over TCP: four bytes, seconds since 1900.\n"
+    "Serves the time by RFC 868 over TCP and UDP: four bytes, seconds since 1900.\n"
     "\n"
-    "  -p, --port PORT        listen on this port (8037; 0: one that the system chooses)\n"
-    "  -a, --address ADDRESS  listen on this IPv4 or IPv6 address; may be given several\n"
-    "                         times (all IPv4 and IPv6 addresses)\n"
-    "  -v, --verbose          say on standard error what happens\n"
-    "  -h, --help             print this and exit\n"
-    "  -V, --version          print the version and exit\n"
+    "Where:\n"
+    "  -p, --port PORT         serve this port (8037; 0: one that the system chooses)\n"
+    "  -l, --listen ADDR[:PORT]  serve this address, or those of this name; may be given\n"
+    "                          several times (all IPv4 and IPv6 addresses)\n"
+    "  -a, --address ADDRESS   the same\n"
+    "      --tcp, --udp        over this transport alone (both)\n"
+    "      --inetd             serve the socket that inetd, told to wait, gives as standard input\n"
+    "      --idle SECONDS      end when nobody has asked for so long (60 with --inetd; 0: never)\n"
     "\n"
-    "SIGINT and SIGTERM end it.  Ask it with: timec 127.0.0.1:8037\n";
+    "Whom:\n"
+    "      --rate N            answer each source over UDP N times a second (10; 0: no limit)\n"
+    "      --burst N           and N times at once (20)\n"
+    "      --limit-tcp         over TCP too\n"
+    "      --udp-any-port      answer datagrams from ports that services have\n"
+    "\n"
+    "What:\n"
+    "      --require-sync      do not answer while the clock is not synchronised\n"
+    "      --epoch-offset N    answer as if it were N seconds later, for tests\n"
+    "      --once N            end when N requests have been answered\n"
+    "      --check             see whether this command line and its sockets are good, and end\n"
+    "\n"
+    "What it says:\n"
+    "  -v, --verbose           say what happens\n"
+    "      --log-format FORMAT text or json (text)\n"
+    "      --syslog            to the system's log, not to standard error\n"
+    "      --metrics-file FILE write the counters to FILE for Prometheus, every 15 s\n"
+    "  -h, --help              print this and exit\n"
+    "  -V, --version           print the version and exit\n"
+    "\n"
+    "SIGINT and SIGTERM end it, SIGUSR1 and SIGHUP have it say what it has done.\n"
+    "Ask it with: timec 127.0.0.1:8037\n";
 
 enum kind {
     FLAG,   /* bool */
     NUMBER, /* int64_t, from min to max */
+    TEXT,   /* const char *, not empty */
     LIST    /* struct timed_list */
 };
 
@@ -36,16 +62,35 @@ static const struct setting {
     size_t offset; /* of its field in struct timed_options */
     int64_t min, max;
 } settings[] = {
-    {"port", 'p', NUMBER, offsetof(struct timed_options, port), 0, 65535},
-    {"address", 'a', LIST, offsetof(struct timed_options, addresses), 0, 0},
-    {"verbose", 'v', FLAG, offsetof(struct timed_options, verbose), 0, 0},
-    {"help", 'h', FLAG, offsetof(struct timed_options, help), 0, 0},
-    {"version", 'V', FLAG, offsetof(struct timed_options, version), 0, 0},
+#define FIELD(name) offsetof(struct timed_options, name)
+    {"port", 'p', NUMBER, FIELD(port), 0, 65535},
+    {"listen", 'l', LIST, FIELD(listen), 0, 0},
+    {"address", 'a', LIST, FIELD(listen), 0, 0},
+    {"tcp", '\0', FLAG, FIELD(tcp), 0, 0},
+    {"udp", '\0', FLAG, FIELD(udp), 0, 0},
+    {"inetd", '\0', FLAG, FIELD(inetd), 0, 0},
+    {"idle", '\0', NUMBER, FIELD(idle), 0, 86400},
+    {"udp-any-port", '\0', FLAG, FIELD(udp_any_port), 0, 0},
+    {"rate", '\0', NUMBER, FIELD(rate), 0, RATE_LIMIT_MAX},
+    {"burst", '\0', NUMBER, FIELD(burst), 1, RATE_LIMIT_MAX},
+    {"limit-tcp", '\0', FLAG, FIELD(limit_tcp), 0, 0},
+    {"require-sync", '\0', FLAG, FIELD(require_sync), 0, 0},
+    {"epoch-offset", '\0', NUMBER, FIELD(epoch_offset), -(INT64_C(1) << 33), INT64_C(1) << 33},
+    {"once", '\0', NUMBER, FIELD(once), 1, INT64_C(1) << 53},
+    {"check", '\0', FLAG, FIELD(check), 0, 0},
+    {"metrics-file", '\0', TEXT, FIELD(metrics_file), 0, 0},
+    {"log-format", '\0', TEXT, FIELD(log_format), 0, 0},
+    {"syslog", '\0', FLAG, FIELD(syslog), 0, 0},
+    {"verbose", 'v', FLAG, FIELD(verbose), 0, 0},
+    {"help", 'h', FLAG, FIELD(help), 0, 0},
+    {"version", 'V', FLAG, FIELD(version), 0, 0},
+#undef FIELD
 };
 
 enum {
     SETTINGS = sizeof settings / sizeof settings[0],
-    NO_LETTER = 256 /* and above: what getopt_long() returns for those without one */
+    NO_LETTER = 256, /* and above: what getopt_long() returns for those without one */
+    UNSET = -1
 };
 
 /* ==================================================
@@ -68,6 +113,15 @@ static bool take_number(int64_t *field, const struct setting *setting, const cha
     return false;
 }
 
+static bool take_text(const char **field, const struct setting *setting, const char *text,
+                      char *message, size_t size)
+{
+    *field = text;
+    if (text[0] == '\0')
+        snprintf(message, size, "bad %s '': want a text", setting->name);
+    return text[0] != '\0';
+}
+
 static bool take_item(struct timed_list *field, const struct setting *setting, const char *text,
                       char *message, size_t size)
 {
@@ -87,6 +141,8 @@ static bool take(struct timed_options *options, const struct setting *setting, c
     switch (setting->kind) {
     case NUMBER:
         return take_number(field, setting, text, message, size);
+    case TEXT:
+        return take_text(field, setting, text, message, size);
     case LIST:
         return take_item(field, setting, text, message, size);
     case FLAG:
@@ -127,14 +183,13 @@ static const struct setting *find(int option)
     return NULL;
 }
 
-bool timed_options_parse(struct timed_options *options, int argc, char **argv, char *message,
-                         size_t size)
+static bool take_all(struct timed_options *options, int argc, char **argv, char *message,
+                     size_t size)
 {
     struct option names[SETTINGS + 1];
     char letters[2 * SETTINGS + 2];
     int option;
 
-    *options = (struct timed_options){.port = 8037};
     translate(names, letters);
     opterr = 0;
     optind = 1;
@@ -152,4 +207,52 @@ bool timed_options_parse(struct timed_options *options, int argc, char **argv, c
         snprintf(message, size, "unexpected argument '%s'; try '%s --help'", argv[optind],
                  command_name);
     return optind >= argc;
+}
+
+/* ==================================================
+ * what they mean together
+ */
+
+static const char *contradiction(const struct timed_options *options)
+{
+    if (options->inetd && (options->listen.count > 0 || options->port != UNSET))
+        return "--inetd has its socket from inetd: leave --port, --listen and --address out";
+    if (options->inetd && (options->tcp || options->udp))
+        return "--inetd has its socket from inetd, be it TCP or UDP: leave --tcp and --udp out";
+    if (options->limit_tcp && options->rate == 0)
+        return "--limit-tcp and no limit: leave --rate 0 out";
+    return NULL;
+}
+
+static void fill_in(struct timed_options *options)
+{
+    if (options->port == UNSET)
+        options->port = 8037;
+    if (options->idle == UNSET)
+        options->idle = options->inetd ? 60 : 0;
+    if (!options->tcp && !options->udp)
+        options->tcp = options->udp = true;
+}
+
+bool timed_options_parse(struct timed_options *options, int argc, char **argv, char *message,
+                         size_t size)
+{
+    const char *error;
+
+    *options = (struct timed_options){
+        .port = UNSET, .idle = UNSET, .rate = 10, .burst = 20, .log_format = "text"};
+    if (!take_all(options, argc, argv, message, size))
+        return false;
+    options->log_json = strcmp(options->log_format, "json") == 0;
+    if (!options->log_json && strcmp(options->log_format, "text") != 0) {
+        snprintf(message, size, "bad log-format '%s': want text or json", options->log_format);
+        return false;
+    }
+    error = contradiction(options);
+    if (error != NULL) {
+        snprintf(message, size, "%s", error);
+        return false;
+    }
+    fill_in(options);
+    return true;
 }

@@ -16,11 +16,27 @@ struct timed_list {
     size_t count;
 };
 
-/* One field an option.  The texts are those of the command line. */
+/* One field an option, but that --listen and --address are one.  The texts are those of the command
+ * line. */
 struct timed_options {
-    struct timed_list addresses;
+    struct timed_list listen;
     int64_t port;
+    bool tcp, udp;
+    bool inetd;
+    int64_t idle;
+    bool udp_any_port;
+    int64_t rate, burst;
+    bool limit_tcp;
+    bool require_sync;
+    int64_t epoch_offset;
+    int64_t once;
+    bool check;
+    const char *metrics_file;
+    const char *log_format;
+    bool syslog;
     bool verbose, help, version;
+
+    bool log_json; /* what log_format says */
 };
 
 extern const char timed_usage[];

@@ -1,54 +1,199 @@
 /* serve.c - the dispatchers, see serve.h. */
 #include "serve.h"
 
-#include "command.h"
+#include "clock.h"
+#include "log.h"
+#include "rate_limit.h"
+#include "stop.h"
+#include "time_datagram.h"
 #include "time_server.h"
 
+#include <inttypes.h>
+#include <unistd.h>
+
+static const struct timed_options *options;
 static struct time_server servers[TIMED_SOCKETS];
+static struct time_datagram datagrams[TIMED_SOCKETS];
+static size_t server_count, datagram_count;
+static struct rate_limit limit;
 
 /* ==================================================
- * --verbose: what the classic page's program prints
+ * what is done beside answering
  */
 
-static struct asyncore_timer idle;
+static struct asyncore_timer waiting; /* --verbose: a second in which nobody came */
+static struct asyncore_timer idle;    /* --idle */
 
 static void still_waiting(struct asyncore_timer *self)
 {
-    if (asyncore_map_count(NULL) > 0)
-        command_say("still waiting");
-    else
-        asyncore_cancel(self); /* with nobody to wait for, the loop shall end */
+    (void)self;
+    timed_log(LOG_INFO, "still waiting");
 }
 
-static int verbose_server_handle_accepted(struct asyncore_dispatcher *self, int fd,
-                                          const struct sockaddr *addr, socklen_t addrlen)
+static void idle_for_so_long(struct asyncore_timer *self)
+{
+    (void)self;
+    timed_stop();
+}
+
+/* Who floods us shall not flood the log as well. */
+static void tell_of_limit(const struct sockaddr *addr, socklen_t addrlen)
+{
+    static time_t told_at;
+    static uint64_t refused;
+    struct timespec now = {0};
+    char text[ASYNCORE_ADDRSTRLEN];
+
+    refused++;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (told_at != 0 && now.tv_sec < told_at + 10)
+        return;
+    told_at = now.tv_sec;
+    timed_log(LOG_NOTICE, "%" PRIu64 " requests over the limit, the last from %s", refused,
+              asyncore_ntop(addr, addrlen, text, sizeof text));
+    refused = 0;
+}
+
+static void tell(const char *what, const struct sockaddr *addr, socklen_t addrlen,
+                 enum time_outcome outcome)
 {
     char text[ASYNCORE_ADDRSTRLEN];
 
-    command_say("connection from %s", asyncore_ntop(addr, addrlen, text, sizeof text));
-    asyncore_reset(&idle);
-    return time_server_class.handle_accepted(self, fd, addr, addrlen);
+    asyncore_ntop(addr, addrlen, text, sizeof text);
+    if (outcome == TIME_ANSWERED)
+        timed_log(LOG_INFO, "%s from %s", what, text);
+    else
+        timed_log(LOG_INFO, "%s from %s: %s", what, text, time_outcome_name(outcome));
 }
 
-static const struct asyncore_class verbose_server_class = {
-    .name = "time_server",
-    .super = &time_server_class,
-    .handle_accepted = verbose_server_handle_accepted,
-};
-
-int timed_serve(struct timed_sockets *sockets, const struct timed_options *options)
+static void heard(const char *what, const struct sockaddr *addr, socklen_t addrlen,
+                  enum time_outcome outcome)
 {
-    const struct asyncore_class *cls =
-        options->verbose ? &verbose_server_class : &time_server_class;
+    static int64_t answered;
+
+    if (options->verbose) {
+        asyncore_reset(&waiting);
+        tell(what, addr, addrlen, outcome);
+    }
+    if (options->idle > 0)
+        asyncore_reset(&idle);
+    if (outcome == TIME_LIMITED)
+        tell_of_limit(addr, addrlen);
+    if ((outcome == TIME_ANSWERED || outcome == TIME_LATER) && ++answered == options->once)
+        timed_stop();
+}
+
+static void heard_tcp(struct time_service *self, const struct sockaddr *addr, socklen_t addrlen,
+                      enum time_outcome outcome)
+{
+    (void)self;
+    heard("connection", addr, addrlen, outcome);
+}
+
+static void heard_udp(struct time_service *self, const struct sockaddr *addr, socklen_t addrlen,
+                      enum time_outcome outcome)
+{
+    (void)self;
+    heard("datagram", addr, addrlen, outcome);
+}
+
+/* ==================================================
+ * the beginning
+ */
+
+static int serve_tcp(int fd)
+{
+    struct time_server *server = &servers[server_count];
+    const int rc = time_server_init_socket(server, &time_server_class, fd, NULL);
+
+    if (rc < 0)
+        return rc;
+    server_count++;
+    server->service.clock = timed_clock;
+    server->service.heard = heard_tcp;
+    if (options->limit_tcp)
+        server->service.limit = &limit;
+    return 0;
+}
+
+static int serve_udp(int fd)
+{
+    struct time_datagram *datagram = &datagrams[datagram_count];
+    const int rc = time_datagram_init_socket(datagram, &time_datagram_class, fd, NULL);
+
+    if (rc < 0)
+        return rc;
+    datagram_count++;
+    datagram->any_port = options->udp_any_port;
+    datagram->service.clock = timed_clock;
+    datagram->service.heard = heard_udp;
+    if (options->rate > 0)
+        datagram->service.limit = &limit;
+    return 0;
+}
+
+static int begin_timers(void)
+{
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < sockets->count; i++) {
-        rc = time_server_init_socket(&servers[i], cls, sockets->list[i].fd, NULL);
-        sockets->list[i].fd = -1;
-    }
-    if (rc == 0 && options->verbose)
-        rc = asyncore_call_every(&idle, 1, still_waiting, NULL);
-    if (rc < 0)
-        timed_sockets_close(sockets);
+    if (options->verbose)
+        rc = asyncore_call_every(&waiting, 1, still_waiting, NULL);
+    if (rc == 0 && options->idle > 0)
+        rc = asyncore_call_later(&idle, (double)options->idle, idle_for_so_long, NULL);
     return rc;
+}
+
+int timed_serve(const struct timed_sockets *sockets, const struct timed_options *given)
+{
+    int rc = 0;
+
+    options = given;
+    if (options->rate > 0)
+        rc = rate_limit_init(&limit, options->rate, options->burst);
+    for (size_t i = 0; i < sockets->count; i++) {
+        const struct timed_socket *socket = &sockets->list[i];
+
+        if (rc < 0)
+            close(socket->fd);
+        else
+            rc = socket->type == SOCK_STREAM ? serve_tcp(socket->fd) : serve_udp(socket->fd);
+    }
+    return rc == 0 ? begin_timers() : rc;
+}
+
+/* ==================================================
+ * the end
+ */
+
+void timed_serve_end(void)
+{
+    asyncore_cancel(&waiting);
+    asyncore_cancel(&idle);
+    for (size_t i = 0; i < server_count; i++)
+        asyncore_close(&servers[i].base);
+    for (size_t i = 0; i < datagram_count; i++)
+        asyncore_close(&datagrams[i].base);
+}
+
+/* ==================================================
+ * the counts
+ */
+
+static void add(uint64_t sum[TIME_OUTCOMES], const struct time_service *service)
+{
+    for (int i = 0; i < TIME_OUTCOMES; i++)
+        sum[i] += service->counts[i];
+}
+
+struct timed_counts timed_serve_counts(void)
+{
+    struct timed_counts counts = {0};
+
+    for (size_t i = 0; i < server_count; i++) {
+        add(counts.tcp, &servers[i].service);
+        counts.starved += servers[i].starved;
+    }
+    for (size_t i = 0; i < datagram_count; i++)
+        add(counts.udp, &datagrams[i].service);
+    return counts;
 }

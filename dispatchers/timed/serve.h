@@ -3,9 +3,21 @@
 #define TIMED_SERVE_H
 
 #include "sockets.h"
+#include "time_service.h"
 
 /* Makes a dispatcher of each socket, in the default map; the sockets are theirs from here on, also
- * when this fails.  Returns 0 or a negative errno. */
-int timed_serve(struct timed_sockets *sockets, const struct timed_options *options);
+ * when this fails.  options must stay.  Returns 0 or a negative errno. */
+int timed_serve(const struct timed_sockets *sockets, const struct timed_options *options);
+
+/* Takes no more requests. */
+void timed_serve_end(void);
+
+struct timed_counts {
+    uint64_t tcp[TIME_OUTCOMES], udp[TIME_OUTCOMES];
+    uint64_t starved; /* how often there was no descriptor for a client */
+};
+
+/* What has become of all requests until now. */
+struct timed_counts timed_serve_counts(void);
 
 #endif

@@ -1,20 +1,27 @@
 /* signals.c - signals, see signals.h. */
 #include "signals.h"
 
-#include "command.h"
+#include "counters.h"
+#include "log.h"
+#include "metrics.h"
+#include "stop.h"
 
 #include <asyncore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool stopped;
-
 static void stop(struct asyncore_signal_handler *self)
 {
     (void)self;
-    stopped = true;
-    asyncore_stop(NULL);
+    timed_stop();
+}
+
+static void tell(struct asyncore_signal_handler *self)
+{
+    (void)self;
+    timed_counters_log();
+    timed_metrics_write();
 }
 
 static struct {
@@ -24,6 +31,8 @@ static struct {
 } signals[] = {
     {SIGINT, stop, {0}},
     {SIGTERM, stop, {0}},
+    {SIGUSR1, tell, {0}},
+    {SIGHUP, tell, {0}}, /* there is nothing to read anew, and it must not end us */
 };
 
 void timed_signals_begin(void)
@@ -33,12 +42,7 @@ void timed_signals_begin(void)
                                                    signals[i].target, NULL);
 
         if (rc < 0)
-            command_fail(EXIT_FAILURE, "signal %d: %s", signals[i].signum, strerror(-rc));
+            timed_fail(EXIT_FAILURE, "signal %d: %s", signals[i].signum, strerror(-rc));
     }
     signal(SIGPIPE, SIG_IGN); /* whoever reads the messages may go away */
-}
-
-bool timed_signals_stopped(void)
-{
-    return stopped;
 }

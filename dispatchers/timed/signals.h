@@ -2,12 +2,7 @@
 #ifndef TIMED_SIGNALS_H
 #define TIMED_SIGNALS_H
 
-#include <stdbool.h>
-
-/* Has the loop of the default map see to the signals from here on.  Exits if it cannot. */
+/* Has the loop of the default map see to them from here on.  Exits if it cannot. */
 void timed_signals_begin(void);
-
-/* Has a signal ended the loop? */
-bool timed_signals_stopped(void);
 
 #endif

@@ -5,7 +5,7 @@
 #include "options.h"
 
 struct timed_socket {
-    int fd;   /* -1: it is a dispatcher's */
+    int fd;
     int type; /* SOCK_STREAM, which listens, or SOCK_DGRAM */
 };
 
@@ -14,15 +14,32 @@ enum { TIMED_SOCKETS = 4 * TIMED_LIST };
 struct timed_sockets {
     struct timed_socket list[TIMED_SOCKETS];
     size_t count;
-    int port; /* of all of them */
+    int port;   /* of the first */
+    int chosen; /* by the system, for all that do not say which; 0: none */
 };
 
-/* listen.c: opens and binds what the options ask for.  Returns 0; or the exit status, with message
- * saying what was refused: then none is left open. */
+/* All that open sockets return 0; or the exit status, with message saying what was refused: then none
+ * is left open, but those that came from elsewhere. */
+
+/* Those that the options ask for, from wherever. */
+int timed_sockets_open(struct timed_sockets *sockets, const struct timed_options *options,
+                       char *message, size_t size);
+
+/* listen.c: opens and binds what the options ask for. */
 int timed_listen(struct timed_sockets *sockets, const struct timed_options *options, char *message,
                  size_t size);
 
-/* Closes those that are no dispatcher's. */
+/* inherit.c: those that a service manager has opened, systemd's LISTEN_FDS, LISTEN_PID and
+ * LISTEN_FDNAMES, which are unset; there may be none. */
+int timed_inherit(struct timed_sockets *sockets, char *message, size_t size);
+
+/* inherit.c: the one that inetd has put in the place of the standard streams, where /dev/null is
+ * afterwards. */
+int timed_inherit_inetd(struct timed_sockets *sockets, char *message, size_t size);
+
 void timed_sockets_close(struct timed_sockets *sockets);
+
+/* The port that fd is bound to; -1 if the system does not say, or it has none. */
+int timed_port_of(int fd);
 
 #endif

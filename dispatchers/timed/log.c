@@ -1,0 +1,159 @@
+/* log.c - what timed says, see log.h. */
+#include "log.h"
+
+#include "command.h"
+
+#include <asyncore.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE = 1024 };
+
+static void write_text(int priority, const char *message);
+static void (*write_message)(int priority, const char *message) = write_text;
+
+/* ==================================================
+ * the ways to write a message
+ */
+
+static bool somebody_reads(void)
+{
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&ready, 1, 0) == 1;
+}
+
+static void write_text(int priority, const char *message)
+{
+    (void)priority;
+    if (somebody_reads())
+        fprintf(stderr, "%s\n", message);
+}
+
+/* systemd's journal takes the priority from the beginning of the line: sd-daemon(3). */
+static void write_journal(int priority, const char *message)
+{
+    if (somebody_reads())
+        fprintf(stderr, "<%d>%s\n", priority, message);
+}
+
+static void write_syslog(int priority, const char *message)
+{
+    syslog(priority, "%s", message);
+}
+
+/* The text as JSON has it; what does not fit is left out. */
+static void escape(const char *text, char *buffer, size_t size)
+{
+    size_t length = 0;
+
+    for (; *text != '\0' && length + 7 < size; text++) {
+        const unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\')
+            length += (size_t)snprintf(buffer + length, size - length, "\\%c", c);
+        else if (c < ' ')
+            length += (size_t)snprintf(buffer + length, size - length, "\\u%04x", c);
+        else
+            buffer[length++] = (char)c;
+    }
+    buffer[length] = '\0';
+}
+
+static void write_json(int priority, const char *message)
+{
+    const time_t now = time(NULL);
+    char date[64], text[2 * LINE];
+    struct tm tm;
+
+    if (!somebody_reads() || gmtime_r(&now, &tm) == NULL)
+        return;
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    escape(message, text, sizeof text);
+    fprintf(stderr, "{\"time\":\"%s\",\"priority\":%d,\"message\":\"%s\"}\n", date, priority, text);
+}
+
+/* ==================================================
+ * who calls
+ */
+
+static void write_formatted(int priority, const char *prefix, const char *format, va_list args)
+{
+    char message[LINE];
+    const int length = snprintf(message, sizeof message, "%s", prefix);
+
+    vsnprintf(message + length, sizeof message - (size_t)length, format, args);
+    write_message(priority, message);
+}
+
+void timed_log(int priority, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    write_formatted(priority, "", format, args);
+    va_end(args);
+}
+
+void timed_fail(int status, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    write_formatted(LOG_ERR, write_message == write_text ? "timed: " : "", format, args);
+    va_end(args);
+    exit(status);
+}
+
+static void write_for_library(enum asyncore_log_type type, const char *message)
+{
+    if (type == ASYNCORE_ERROR)
+        timed_log(LOG_ERR, "error: %s", message);
+    else
+        timed_log(type == ASYNCORE_WARNING ? LOG_WARNING : LOG_INFO, "%s", message);
+}
+
+/* ==================================================
+ * which way
+ */
+
+/* Is standard error what systemd says is the way to the journal, "DEVICE:INODE"? */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat status;
+    char own[64];
+
+    if (stream == NULL || fstat(STDERR_FILENO, &status) < 0)
+        return false;
+    snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return strcmp(stream, own) == 0;
+}
+
+/* Is it the socket that inetd has put there? */
+static bool is_socket(void)
+{
+    struct stat status;
+
+    return fstat(STDERR_FILENO, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+void timed_log_begin(const struct timed_options *options)
+{
+    if (options->syslog || (options->inetd && is_socket())) {
+        openlog(command_name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+        write_message = write_syslog;
+    } else if (options->log_json) {
+        write_message = write_json;
+    } else {
+        write_message = is_journal() ? write_journal : write_text;
+    }
+    asyncore_set_log(write_for_library);
+}

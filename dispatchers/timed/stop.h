@@ -1,0 +1,14 @@
+/* stop.h - the end of timed, whoever brings it about. */
+#ifndef TIMED_STOP_H
+#define TIMED_STOP_H
+
+#include <stdbool.h>
+
+/* Takes no more requests: the loop ends when those in hand are answered.  Who does not want to wait
+ * for them calls it again. */
+void timed_stop(void);
+
+/* Was that called? */
+bool timed_stopped(void);
+
+#endif
