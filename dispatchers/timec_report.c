@@ -64,7 +64,8 @@ static void print_error(struct timec_report *report, const char *server, const c
 
 static void print_offset(const struct time_offset *offset)
 {
-    printf(", \"offset_ms\": %.3f, \"max_error_ms\": %.3f", 1e3 * middle(offset), 1e3 * doubt(offset));
+    printf(", \"offset_ms\": %.3f, \"max_error_ms\": %.3f", 1e3 * middle(offset),
+           1e3 * doubt(offset));
 }
 
 /* ==================================================
