@@ -4,7 +4,7 @@
 _timed()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local first second rest options=
+    local line part options=
 
     COMPREPLY=()
     case $before in
@@ -29,12 +29,12 @@ _timed()
         [[ ${1##*/} != timec ]] || mapfile -t COMPREPLY < <(compgen -A hostname -- "$word")
         return
     fi
-    # "  -p, --port PORT   ..." or "  --port PORT   ..."
-    while read -r first second rest; do
-        case $first in
-        -?,) options+=" ${first%,} $second" ;;
-        --*) options+=" $first" ;;
-        esac
+    # "  -p, --port PORT  ...", "      --tcp, --udp  ..."
+    while read -ra line; do
+        for part in "${line[@]}"; do
+            [[ $part == -* ]] || break
+            options+=" ${part%,}"
+        done
     done < <("$1" --help 2>/dev/null)
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 }
