@@ -8,13 +8,14 @@ from report import mad, ratios
 # The work, the group, what is added up, and what the panel is called.
 PANELS = [
     ("time", "epoll", ["cpu"], "Time requests, 64 at once"),
-    ("timers", "heap", ["add", "cancel", "fire"], "Timers: add, cancel, fire"),
+    ("time udp", "epoll", ["cpu"], "Time requests over UDP, 64 at once"),
     ("echo", "epoll", ["cpu"], "Echo, 50 connections, epoll"),
     ("echo", "select", ["cpu"], "Echo, 50 connections, select"),
     ("idle", "epoll", ["cpu"], "Echo, and 15,000 idle, epoll"),
     ("idle", "select", ["cpu"], "Echo, and 900 idle, select"),
     ("chain", "epoll", ["1000/1"], "Chain of 1,000 pipes, epoll"),
     ("chain", "select", ["400/1"], "Chain of 400 pipes, select"),
+    ("timers", "heap", ["add", "cancel", "fire"], "Timers: add, cancel, fire"),
 ]
 
 PANEL_WIDTH, LABEL_WIDTH, BAR_WIDTH = 420, 185, 180

@@ -23,6 +23,8 @@ static const char usage[] =
     "  echo-buffered   the same, by the library's own buffered output\n"
     "  time            serves the time by RFC 868 in the same way\n"
     "  time-more       the same, four bytes and the end in one segment\n"
+    "  time-udp        the same of datagrams, by nothing but recvfrom and sendto\n"
+    "  time-udp-epoll  the same, in a loop\n"
     "  chain N M K     K writes travel M at once through N pipes; prints CPU ns per write\n"
     "  timers N        adds, cancels and fires N timers; prints CPU ns per timer of each\n"
     "  about           prints its version, and the sizes of what its users keep, in bytes\n"
@@ -92,17 +94,18 @@ enum echoed rest_send(int fd, struct rest *rest)
     return ALL_SENT;
 }
 
-static int listen_on_loopback(void)
+static int open_on_loopback(int type, int flags)
 {
     struct sockaddr_in addr = {
         .sin_family = AF_INET,
         .sin_addr = {htonl(INADDR_LOOPBACK)},
     };
     socklen_t addrlen = sizeof addr;
-    const int fd = must(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+    const int fd = must(socket(AF_INET, type | flags | SOCK_CLOEXEC, 0), "socket");
 
     must(bind(fd, (struct sockaddr *)&addr, addrlen), "bind");
-    must(listen(fd, SOMAXCONN), "listen");
+    if (type == SOCK_STREAM)
+        must(listen(fd, SOMAXCONN), "listen");
     must(getsockname(fd, (struct sockaddr *)&addr, &addrlen), "getsockname");
     printf("%d\n", ntohs(addr.sin_port));
     fflush(stdout);
@@ -122,11 +125,11 @@ static void raise_descriptor_limit(void)
  * the choice
  */
 
-static int serve(void (*server)(int listener))
+static int serve(void (*server)(int socket), int type, int flags)
 {
     if (server == NULL)
         return NOT_HERE;
-    server(listen_on_loopback());
+    server(open_on_loopback(type, flags));
     return EXIT_FAILURE; /* it does not come back */
 }
 
@@ -154,6 +157,18 @@ static bool parse_numbers(char **words, int count, size_t *numbers)
 
 static int work(char **words)
 {
+    const struct {
+        const char *work;
+        void (*serve)(int socket);
+        int type, flags;
+    } servers[] = {
+        {"echo", contender.echo, SOCK_STREAM, SOCK_NONBLOCK},
+        {"echo-buffered", contender.echo_buffered, SOCK_STREAM, SOCK_NONBLOCK},
+        {"time", contender.time, SOCK_STREAM, SOCK_NONBLOCK},
+        {"time-more", contender.time_more, SOCK_STREAM, SOCK_NONBLOCK},
+        {"time-udp", contender.time_udp, SOCK_DGRAM, 0},
+        {"time-udp-epoll", contender.time_udp_epoll, SOCK_DGRAM, SOCK_NONBLOCK},
+    };
     size_t numbers[3];
 
     if (words[0] == NULL)
@@ -170,14 +185,9 @@ static int work(char **words)
         contender.about();
         return EXIT_SUCCESS;
     }
-    if (strcmp(words[0], "echo") == 0)
-        return serve(contender.echo);
-    if (strcmp(words[0], "echo-buffered") == 0)
-        return serve(contender.echo_buffered);
-    if (strcmp(words[0], "time") == 0)
-        return serve(contender.time);
-    if (strcmp(words[0], "time-more") == 0)
-        return serve(contender.time_more);
+    for (size_t i = 0; i < sizeof servers / sizeof servers[0]; i++)
+        if (strcmp(words[0], servers[i].work) == 0)
+            return serve(servers[i].serve, servers[i].type, servers[i].flags);
     return bad_usage();
 }
 

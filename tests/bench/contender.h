@@ -25,6 +25,9 @@ struct contender {
     void (*echo_buffered)(int listener); /* by what the loop's library has for buffered output */
     void (*time)(int listener);          /* RFC 868: accept, send four bytes, close */
     void (*time_more)(int listener);     /* the four bytes and the end in one segment */
+    /* The same of datagrams, on a socket that blocks, and on one that does not. */
+    void (*time_udp)(int socket);
+    void (*time_udp_epoll)(int socket);
 
     /* The chain of pipes.  Calls chain_step(i) when fds[i] can be read. */
     void (*chain_open)(const int *fds, size_t count);

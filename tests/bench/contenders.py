@@ -7,6 +7,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CPYTHON = os.path.join(HERE, "asyncore_cpython.py")
+INETD = os.path.join(HERE, "inetd.py")
 
 OURS = "asyncore", "timed"
 NAMES = "epoll", "asyncore", "libev", "libevent", "libuv"
@@ -44,21 +45,45 @@ def echo(build):
     }
 
 
+def inetd(build, name):
+    """In a file system of its own, as far as /etc/services goes."""
+    return ["unshare", "--mount", sys.executable, INETD, os.path.join(build, "packages"), name]
+
+
+def timed(build, *options):
+    return [os.path.join(build, "dispatchers", "timed"), "--port", "0", "--address", "127.0.0.1",
+            *options]
+
+
 def time(build):
-    timed = [os.path.join(build, "dispatchers", "timed"), "--port", "0", "--address", "127.0.0.1"]
     return {
         "epoll": {
             "hand-written epoll": bench(build, "epoll") + ["time"],
             "hand-written, one segment": bench(build, "epoll") + ["time-more"],
-            "timed on epoll": ["ASYNCORE_POLLER=epoll", *timed],
+            "timed on epoll": ["ASYNCORE_POLLER=epoll", *timed(build)],
             "libev": bench(build, "libev", "epoll") + ["time"],
             "libevent": bench(build, "libevent", "epoll") + ["time"],
             "libuv": bench(build, "libuv") + ["time"],
+            "xinetd": inetd(build, "xinetd"),
+            "openbsd-inetd": inetd(build, "openbsd-inetd"),
         },
         "select": {
             "hand-written select": bench(build, "select") + ["time"],
-            "timed on select": ["ASYNCORE_POLLER=select", *timed],
+            "timed on select": ["ASYNCORE_POLLER=select", *timed(build)],
             "CPython asyncore": [sys.executable, CPYTHON, "time"],
+        },
+    }
+
+
+def time_udp(build):
+    """All requests come from one address: a limit for each would be what is measured."""
+    udp = timed(build, "--udp", "--rate", "0")
+    return {
+        "epoll": {
+            "recvfrom, sendto": bench(build, "epoll") + ["time-udp"],
+            "hand-written epoll": bench(build, "epoll") + ["time-udp-epoll"],
+            "timed on epoll": ["ASYNCORE_POLLER=epoll", *udp],
+            "timed on select": ["ASYNCORE_POLLER=select", *udp],
         },
     }
 
@@ -92,5 +117,6 @@ def timers(build):
     }
 
 
-def is_cpython(command):
-    return CPYTHON in command
+def is_script(command):
+    """An interpreter's instructions and allocations say little."""
+    return sys.executable in command

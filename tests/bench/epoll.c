@@ -130,6 +130,37 @@ static void serve_time_more(int listener)
     }
 }
 
+/* Answers one datagram; false if there is none. */
+static bool answer_datagram(int fd)
+{
+    struct sockaddr_storage addr;
+    socklen_t addrlen = sizeof addr;
+    char question[64];
+    uint32_t bytes;
+
+    if (recvfrom(fd, question, sizeof question, 0, (struct sockaddr *)&addr, &addrlen) < 0)
+        return false;
+    bytes = time_bytes();
+    (void)sendto(fd, &bytes, sizeof bytes, MSG_NOSIGNAL, (struct sockaddr *)&addr, addrlen);
+    return true;
+}
+
+static void serve_time_udp(int fd)
+{
+    for (;;)
+        answer_datagram(fd);
+}
+
+static void serve_time_udp_epoll(int fd)
+{
+    control(EPOLL_CTL_ADD, fd, EPOLLIN, (epoll_data_t){.ptr = NULL});
+    for (;;) {
+        wait_for_events();
+        while (answer_datagram(fd))
+            ;
+    }
+}
+
 /* ==================================================
  * chain
  */
@@ -154,6 +185,8 @@ const struct contender contender = {
     .echo = serve_echo,
     .time = serve_time,
     .time_more = serve_time_more,
+    .time_udp = serve_time_udp,
+    .time_udp_epoll = serve_time_udp_epoll,
     .chain_open = chain_open,
     .chain_pass = chain_pass,
 };

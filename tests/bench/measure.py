@@ -129,9 +129,9 @@ def echo_load(program, active, port, cpu=LOAD_CPU):
         yield EchoLoad(process)
 
 
-def time_load(program, port, requests):
+def time_load(program, port, requests, *options):
     """Requests per second, and the latencies p50 and p99 in ms."""
-    result = subprocess.run([program, "--requests", str(requests), port], text=True, timeout=180,
+    result = subprocess.run([program, *options, "--requests", str(requests), port], text=True, timeout=180,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             preexec_fn=pinned(LOAD_CPU))
     if result.returncode != 0:

@@ -53,6 +53,7 @@ KIB = [plain("KiB", 7, 2, "kib")]
 IDLE = [("for the idle, %", 17, lambda row, _: spread(row.get("change"), 1, 100))]
 
 TIME = [("time", cpu("cpu", "CPU µs") + SEEN), ("time counts", TIME_COUNTS)]
+UDP = [("time udp", cpu("cpu", "CPU µs") + SEEN), ("time udp counts", TIME_COUNTS)]
 ECHO = [("echo", cpu("cpu", "CPU µs") + SEEN), ("echo counts", ECHO_COUNTS), ("idle", KIB)]
 
 
@@ -79,6 +80,7 @@ def combined(title, parts, works):
 def tables(results):
     works = results["works"]
     yield from combined("Time: requests by RFC 868, 64 at once", TIME, works)
+    yield from combined("Time over UDP: the same, from 64 sockets", UDP, works)
     yield from combined("Echo: messages of 64 bytes, 50 connections", ECHO, works)
     for group, rows in works.get("idle", {}).items():
         yield (f"The same echo, and {results['idle'][group]:,} idle connections",

@@ -1,6 +1,6 @@
 /*
- * time_load.c - asks a Time server (RFC 868 over TCP) many times, with many connections at once,
- * checks every answer, and counts what came.  It has nothing of the library in it, so that it can
+ * time_load.c - asks a Time server (RFC 868) many times, over TCP with many connections at once or over
+ * UDP from many sockets, checks every answer, and counts what came.  It has nothing of the library in it, so that it can
  * judge the library; and it asks loopback addresses alone, because it is a flood.
  */
 #include <arpa/inet.h>
@@ -26,14 +26,15 @@
 enum { USAGE = 2, MAX_REQUESTS = 10000000, MAX_CONCURRENCY = 10000, PAUSE_MS = 100 };
 
 static const char usage[] =
-    "usage: time_load [-a ADDRESS] [-n REQUESTS] [-c CONCURRENCY] PORT\n"
+    "usage: time_load [-u] [-a ADDRESS] [-n REQUESTS] [-c CONCURRENCY] PORT\n"
     "\n"
     "Asks an RFC 868 server for the time, many times, and checks every answer: four bytes,\n"
-    "seconds since 1900 within 2 s of the local clock, then the end of file.\n"
+    "seconds since 1900 within 2 s of the local clock, then, over TCP, the end of file.\n"
     "\n"
+    "  -u, --udp                over UDP\n"
     "  -a, --address ADDRESS    an IPv4 or IPv6 loopback address (127.0.0.1)\n"
     "  -n, --requests N         how often (20000)\n"
-    "  -c, --concurrency N      how many connections at once (64)\n"
+    "  -c, --concurrency N      how many connections, or sockets, at once (64)\n"
     "  -h, --help               print this and exit\n"
     "\n"
     "One request may take 10 s, all of them 120 s.  Exit status: 0 all answers were right, 1 not\n"
@@ -43,6 +44,7 @@ enum outcome { OK, WRONG, SHORT, RESET, REFUSED, TIMED_OUT, OUTCOMES };
 
 struct request {
     int fd; /* -1: none */
+    bool in_flight;
     int64_t begun_at;
     size_t size;
     unsigned char answer[8]; /* 4 are right; the others are to see what comes after */
@@ -52,6 +54,7 @@ struct load {
     struct sockaddr_storage addr;
     socklen_t addrlen;
     long requests, concurrency;
+    bool udp;
 
     int epoll;
     struct request *slots;
@@ -131,6 +134,7 @@ static void parse_address(struct load *load, const char *text, long port)
 static void parse_options(struct load *load, int argc, char **argv)
 {
     static const struct option names[] = {
+        {"udp", no_argument, NULL, 'u'},
         {"address", required_argument, NULL, 'a'},
         {"requests", required_argument, NULL, 'n'},
         {"concurrency", required_argument, NULL, 'c'},
@@ -140,8 +144,11 @@ static void parse_options(struct load *load, int argc, char **argv)
     const char *address = "127.0.0.1";
     int option;
 
-    while ((option = getopt_long(argc, argv, "a:n:c:h", names, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "ua:n:c:h", names, NULL)) != -1) {
         switch (option) {
+        case 'u':
+            load->udp = true;
+            break;
         case 'a':
             address = optarg;
             break;
@@ -164,7 +171,8 @@ static void parse_options(struct load *load, int argc, char **argv)
 }
 
 /* ==================================================
- * one request: connect, read to the end, close
+ * one request.  TCP: connect, read to the end, close.  UDP: send nothing, receive; a socket asks again
+ * and again, unless an answer to it is missing, which may still come.
  */
 
 static void finish(struct load *load, struct request *request, enum outcome outcome)
@@ -173,6 +181,9 @@ static void finish(struct load *load, struct request *request, enum outcome outc
         load->latencies[load->counts[OK]] = now() - request->begun_at;
     load->counts[outcome]++;
     load->done++;
+    request->in_flight = false;
+    if (load->udp && outcome == OK)
+        return;
     close(request->fd);
     request->fd = -1;
 }
@@ -215,34 +226,52 @@ static enum outcome judge(const struct request *request)
     return OK;
 }
 
-static void begin(struct load *load, struct request *request)
+/* Returns the errno of what failed, or 0. */
+static int open_socket(const struct load *load, struct request *request)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = request};
+    const int type = load->udp ? SOCK_DGRAM : SOCK_STREAM;
+
+    request->fd = socket(load->addr.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (request->fd < 0)
+        return errno;
+    if (connect(request->fd, (struct sockaddr *)&load->addr, load->addrlen) < 0 &&
+        errno != EINPROGRESS)
+        return errno;
+    if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, request->fd, &event) < 0)
+        fail("epoll_ctl: %s", strerror(errno));
+    return 0;
+}
+
+static void begin(struct load *load, struct request *request)
+{
+    int error = 0;
 
     load->begun++;
     request->begun_at = now();
     request->size = 0;
-    request->fd = socket(load->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    request->in_flight = true;
     if (request->fd < 0)
-        meaning_of(errno);
-    if (connect(request->fd, (struct sockaddr *)&load->addr, load->addrlen) < 0 &&
-        errno != EINPROGRESS)
-        finish(load, request, meaning_of(errno));
-    else if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, request->fd, &event) < 0)
-        fail("epoll_ctl: %s", strerror(errno));
+        error = open_socket(load, request);
+    if (error == 0 && load->udp && send(request->fd, "", 0, 0) < 0)
+        error = errno;
+    if (error != 0)
+        finish(load, request, meaning_of(error));
 }
 
 static void proceed(struct load *load, struct request *request)
 {
     ssize_t n;
 
+    if (!request->in_flight) /* a second answer, after the last question */
+        fail("an answer that nobody has asked for");
     /* Should the connection have failed, recv() is who says so. */
     do {
         n = recv(request->fd, request->answer + request->size,
                  sizeof request->answer - request->size, 0);
         if (n > 0)
             request->size += (size_t)n;
-    } while (n > 0 && request->size < sizeof request->answer);
+    } while (n > 0 && !load->udp && request->size < sizeof request->answer);
     if (n >= 0)
         finish(load, request, judge(request));
     else if (errno != EAGAIN && errno != EINTR)
@@ -253,14 +282,9 @@ static void proceed(struct load *load, struct request *request)
  * all of them
  */
 
-static bool in_flight(const struct request *request)
-{
-    return request->fd >= 0;
-}
-
 static void keep_busy(struct load *load, struct request *request)
 {
-    while (!in_flight(request) && load->begun < load->requests)
+    while (!request->in_flight && load->begun < load->requests)
         begin(load, request);
 }
 
@@ -270,7 +294,7 @@ static void expire(struct load *load, int64_t then)
     for (long i = 0; i < load->concurrency; i++) {
         struct request *request = &load->slots[i];
 
-        if (in_flight(request) && request->begun_at < then)
+        if (request->in_flight && request->begun_at < then)
             finish(load, request, TIMED_OUT);
         keep_busy(load, request);
     }

@@ -26,6 +26,7 @@ class Sizes:
     rounds: int
     echo: int = 40000
     time: int = 20000
+    udp: int = 100000
     idle: int = 40000
     writes: int = 20000
     timers: int = 1000000
@@ -33,7 +34,7 @@ class Sizes:
 
 
 FULL = Sizes(rounds=9)
-QUICK = Sizes(rounds=1, echo=10000, time=5000, idle=10000, writes=5000, timers=200000,
+QUICK = Sizes(rounds=1, echo=10000, time=5000, udp=20000, idle=10000, writes=5000, timers=200000,
               counted=(ACTIVE,))
 
 
@@ -54,6 +55,7 @@ class Works:
     def groups(self, work):
         return {"echo": contenders.echo, "echo counts": contenders.echo, "idle": contenders.echo,
                 "time": contenders.time, "time counts": contenders.time,
+                "time udp": contenders.time_udp, "time udp counts": contenders.time_udp,
                 "chain": contenders.chain, "timers": contenders.timers}[work](self.build)
 
     def echo(self, command, _):
@@ -63,13 +65,19 @@ class Works:
                 cpu, (rate, p50, p99) = window(process, load, self.sizes.echo)
         return {"cpu": cpu, "rate": rate, "p50": p50, "p99": p99}
 
-    def time(self, command, _):
+    def requests(self, command, count, *options):
         with measure.server(command) as (process, port):
-            measure.time_load(self.time_load, port, WARM_UP // 10)
+            measure.time_load(self.time_load, port, WARM_UP // 10, *options)
             before = measure.cpu_ns(process)
-            rate, p50, p99 = measure.time_load(self.time_load, port, self.sizes.time)
-            cpu = (measure.cpu_ns(process) - before) / self.sizes.time / 1000
+            rate, p50, p99 = measure.time_load(self.time_load, port, count, *options)
+            cpu = (measure.cpu_ns(process) - before) / count / 1000
         return {"cpu": cpu, "rate": rate, "p50": p50, "p99": p99}
+
+    def time(self, command, _):
+        return self.requests(command, self.sizes.time)
+
+    def time_udp(self, command, _):
+        return self.requests(command, self.sizes.udp, "--udp")
 
     def idle(self, command, group):
         """Without idle connections, with them, and without again, so that a machine that becomes
@@ -112,20 +120,26 @@ class Works:
         row = {}
         for active in self.sizes.counted:
             row[f"calls {active}"] = counts.system_calls(command, self.lockstep(active))
-            if not contenders.is_cpython(command):
+            if not contenders.is_script(command):
                 row[f"instructions {active}"] = counts.instructions(command, self.lockstep(active))
-        if not contenders.is_cpython(command):
+        if not contenders.is_script(command):
             row["allocations"] = counts.allocations(command, self.lockstep(ACTIVE))
         return row
 
-    def time_counts(self, command, _):
+    def request_counts(self, command, *options):
         def load(port, requests):
-            measure.time_load(self.time_load, port, requests)
+            measure.time_load(self.time_load, port, requests, *options)
         row = {"calls": counts.system_calls(command, load)}
-        if not contenders.is_cpython(command):
+        if not contenders.is_script(command):
             row["instructions"] = counts.instructions(command, load)
             row["allocations"] = counts.allocations(command, load)
         return row
+
+    def time_counts(self, command, _):
+        return self.request_counts(command)
+
+    def time_udp_counts(self, command, _):
+        return self.request_counts(command, "--udp")
 
     def described(self):
         """What the contenders say of themselves."""

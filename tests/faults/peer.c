@@ -59,15 +59,25 @@ int listen_with(struct asyncore_dispatcher *self, const struct asyncore_class *c
     return rc;
 }
 
-int nowhere(struct sockaddr_in *addr)
+static int bound(int type, struct sockaddr_in *addr)
 {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     socklen_t length = sizeof *addr;
 
     *addr = loopback();
     expect(fd >= 0 && bind(fd, (struct sockaddr *)addr, length) == 0);
     expect(getsockname(fd, (struct sockaddr *)addr, &length) == 0);
     return fd;
+}
+
+int nowhere(struct sockaddr_in *addr)
+{
+    return bound(SOCK_STREAM, addr);
+}
+
+int peer_bind(struct sockaddr_in *addr)
+{
+    return bound(SOCK_DGRAM, addr);
 }
 
 int peer_listen(struct sockaddr_in *addr)

@@ -23,6 +23,8 @@ struct sockaddr_in address_of(struct asyncore_dispatcher *listener);
 int listen_with(struct asyncore_dispatcher *self, const struct asyncore_class *cls);
 /* A listener that is no dispatcher. */
 int peer_listen(struct sockaddr_in *addr);
+/* The same for datagrams. */
+int peer_bind(struct sockaddr_in *addr);
 /* A connection to it, non-blocking. */
 int peer_connect(const struct sockaddr_in *addr);
 

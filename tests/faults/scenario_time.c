@@ -121,6 +121,13 @@ static void done(struct time_client *self, int error, uint32_t seconds)
         told_otherwise();
 }
 
+static int begin_to_ask_udp(void)
+{
+    dones = 0;
+    return time_client_udp_init(&client, &time_client_udp_class, (const struct sockaddr *)&peer,
+                                sizeof peer, 5, done, NULL);
+}
+
 static int begin_to_ask(void)
 {
     dones = 0;
@@ -144,11 +151,16 @@ static bool is_done(void)
     return dones > 0;
 }
 
+static void wait_for_time(void)
+{
+    pass_until(is_done);
+    expect(dones == 1 && asyncore_fileno(&client.base) < 0);
+}
+
 static void ask_for_time(void)
 {
     must(begin_to_ask);
-    pass_until(is_done);
-    expect(dones == 1 && asyncore_fileno(&client.base) < 0);
+    wait_for_time();
 }
 
 void scenario_time_client(void)
@@ -174,5 +186,51 @@ void scenario_time_client_timeout(void)
     listener = peer_listen(&peer);
     ask_for_time();
     expect(client.error == -ETIMEDOUT || fault_fired(FAULT_FIRST) > 0);
+    close(listener);
+}
+
+/* ==================================================
+ * the client over UDP
+ */
+
+static int questions;
+
+/* The first is lost, and the second misunderstood. */
+static bool answer_udp(void)
+{
+    struct sockaddr_in addr;
+    socklen_t length = sizeof addr;
+    char question[1];
+
+    if (recvfrom(listener, question, sizeof question, MSG_DONTWAIT, (struct sockaddr *)&addr,
+                 &length) < 0)
+        return false;
+    if (++questions > 1)
+        sendto(listener, "01234567", questions == 2 ? 8 : 4, 0, (struct sockaddr *)&addr, length);
+    return true;
+}
+
+static void ask_for_time_udp(void)
+{
+    questions = 0;
+    must(begin_to_ask_udp);
+    wait_for_time();
+}
+
+void scenario_time_client_udp(void)
+{
+    fault_world = answer_udp;
+    listener = peer_bind(&peer);
+    for (ask_for_time_udp(); client.error != 0; ask_for_time_udp())
+        again();
+    close(listener);
+}
+
+void scenario_time_client_udp_refused(void)
+{
+    listener = peer_bind(&peer);
+    expect(connect(listener, (struct sockaddr *)&peer, sizeof peer) == 0); /* to itself alone */
+    ask_for_time_udp();
+    expect(client.error < 0);
     close(listener);
 }

@@ -52,6 +52,8 @@ void scenario_time_server_6(void);
 void scenario_time_client(void);
 void scenario_time_client_refused(void);
 void scenario_time_client_timeout(void);
+void scenario_time_client_udp(void);
+void scenario_time_client_udp_refused(void);
 
 /* scenario_time_datagram.c */
 void scenario_time_datagram(void);

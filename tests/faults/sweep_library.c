@@ -21,6 +21,8 @@ static const struct scenario scenarios[] = {
     {"time_client", scenario_time_client, NULL},
     {"time_client_refused", scenario_time_client_refused, NULL},
     {"time_client_timeout", scenario_time_client_timeout, NULL},
+    {"time_client_udp", scenario_time_client_udp, NULL},
+    {"time_client_udp_refused", scenario_time_client_udp_refused, NULL},
     {"chat", scenario_chat, NULL},
     {"refused_descriptors", scenario_refused_descriptors, NULL},
     {"unhandled_accept", scenario_unhandled_accept, NULL},

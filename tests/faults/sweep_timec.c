@@ -20,15 +20,50 @@ static bool answer(void)
     return true;
 }
 
+/* Makes the peer, which the world has answer; returns its HOST:PORT. */
+static char *host(int (*make)(struct sockaddr_in *addr), bool (*world)(void))
+{
+    static char text[64];
+    struct sockaddr_in addr;
+
+    fault_world = world;
+    listener = make(&addr);
+    snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(addr.sin_port));
+    return text;
+}
+
 static void scenario_timec(void)
 {
-    struct sockaddr_in addr;
-    char host[64];
+    run_program(timec_main, (char *[]){"timec", host(peer_listen, answer), NULL},
+                "time difference");
+    close(listener);
+}
 
-    fault_world = answer;
-    listener = peer_listen(&addr);
-    snprintf(host, sizeof host, "127.0.0.1:%d", ntohs(addr.sin_port));
-    run_program(timec_main, (char *[]){"timec", host, NULL}, "time difference");
+/* Each answer is asked for, and written, by itself. */
+static void scenario_timec_json(void)
+{
+    run_program(timec_main, (char *[]){"timec", "-j", "-c", "2", host(peer_listen, answer), NULL},
+                "\"answers\": 2");
+    close(listener);
+}
+
+static bool answer_udp(void)
+{
+    struct sockaddr_in addr;
+    socklen_t length = sizeof addr;
+    char question[1];
+
+    if (recvfrom(listener, question, sizeof question, MSG_DONTWAIT, (struct sockaddr *)&addr,
+                 &length) < 0)
+        return false;
+    sendto(listener, "0123", 4, 0, (struct sockaddr *)&addr, length);
+    return true;
+}
+
+static void scenario_timec_udp(void)
+{
+    run_program(timec_main, (char *[]){"timec", "--udp", host(peer_bind, answer_udp), NULL},
+                "time difference");
     close(listener);
 }
 
@@ -39,6 +74,8 @@ static void scenario_version(void)
 
 static const struct scenario scenarios[] = {
     {"timec", scenario_timec, NULL},
+    {"timec_json", scenario_timec_json, NULL},
+    {"timec_udp", scenario_timec_udp, NULL},
     {"timec_version", scenario_version, NULL},
     {NULL, NULL, NULL},
 };

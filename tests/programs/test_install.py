@@ -67,8 +67,17 @@ def compile_and_run(*flags, source="program.c", compiler=None, environment=None)
 def test_installed_files():
     for path in ("include/asyncore.h", "include/asynchat.h", "lib/libasyncore.a", "lib/libasyncore.so", "lib/libasyncore.so.0",
                  "lib/pkgconfig/asyncore.pc", "sbin/timed", "bin/timec", "share/man/man8/timed.8",
-                 "share/man/man1/timec.1"):
+                 "share/man/man1/timec.1", "lib/systemd/system/timed.socket",
+                 "lib/systemd/system/timed.service", "lib/systemd/system/timed-standalone.service",
+                 "share/bash-completion/completions/timed", "share/bash-completion/completions/timec"):
         assert os.path.exists(os.path.join(prefix(), path)), path
+
+
+def test_installed_units_run_what_is_installed():
+    for name in "timed.service", "timed-standalone.service":
+        with open(os.path.join(prefix(), "lib/systemd/system", name), encoding="utf-8") as file:
+            program = re.search(r"^ExecStart=(\S+)", file.read(), re.MULTILINE)[1]
+        equal(program, os.path.join(prefix(), "sbin/timed"))
 
 
 def test_pkg_config_shared():

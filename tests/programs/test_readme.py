@@ -54,7 +54,8 @@ def test_timec_as_shown():
     server = tap.Timed()
     _, out, _ = tap.run(tap.timec(), f"127.0.0.1:{server.port}")
     for text in out, "\n".join(lines) + "\n":
-        matches(text, r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC \d{4}\ntime difference is -?\d+\n")
+        matches(text, r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC \d{4}\ntime difference is -?\d+\n"
+                      r"offset -?\d+\.\d \+/- \d+\.\d ms, round trip \d+\.\d{3} ms\n")
 
 
 def test_links():

@@ -1,0 +1,124 @@
+"""What timed is shipped with: systemd's units, as systemd judges them, and bash's completion."""
+
+import os
+import re
+import shlex
+import shutil
+import tempfile
+
+import tap
+from tap import equal, run
+
+SOURCE, BUILD = os.environ["SOURCE"], os.environ["BUILD"]
+UNITS = "timed.socket", "timed.service", "timed-standalone.service"
+
+
+def unit(name):
+    """Its text, as it is installed, but that it runs the timed of this build."""
+    configured = os.path.join(BUILD, "packaging", name)
+    path = configured if os.path.exists(configured) else os.path.join(SOURCE, "packaging", name)
+    with open(path, encoding="utf-8") as file:
+        return re.sub(r"^(ExecStart=)/\S*/timed\b", rf"\1{tap.timed()}", file.read(), flags=re.MULTILINE)
+
+
+def analyze(*arguments):
+    """systemd-analyze, with the units in a directory of their own."""
+    if shutil.which("systemd-analyze") is None:
+        raise tap.Skip("systemd-analyze is not installed")
+    with tempfile.TemporaryDirectory(prefix="units-") as directory:
+        for name in UNITS:
+            with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+                file.write(unit(name))
+        return run("systemd-analyze", *arguments, cwd=directory)
+
+
+def test_units_are_right():
+    status, out, err = analyze("verify", "--man=no", *(f"./{name}" for name in UNITS))
+    # It may find fault with other units of the machine.
+    complaints = [line for line in (out + err).splitlines() if "timed" in line]
+    equal(complaints, [])
+    equal(status, 0)
+
+
+def is_safe(name, limit):
+    """At most this exposed, from 0 to 10."""
+    status, out, err = analyze("security", "--offline=yes", "--no-pager",
+                               f"--threshold={limit * 10:.0f}", f"./{name}")
+    exposure = re.search(rf"exposure level for {re.escape(name)}: (\d+\.\d)", out)
+    assert exposure, out + err
+    assert float(exposure[1]) <= limit and status == 0, out
+
+
+def test_unit_behind_a_socket_is_safe():
+    is_safe("timed.service", 0.5)
+
+
+def test_unit_with_its_own_sockets_is_safe():
+    is_safe("timed-standalone.service", 1.6)
+
+
+def test_commands_of_the_units():
+    """Their options are timed's."""
+    for name in UNITS[1:]:
+        command, = re.findall(r"^ExecStart=(.*)$", unit(name), re.MULTILINE)
+        program, *arguments = shlex.split(command)
+        equal(program, tap.timed())
+        equal(run(program, *arguments, "--version")[0], 0)
+
+
+def test_units_speak_of_each_other():
+    for name in UNITS:
+        for line in re.findall(r"^(?:Requires|After|Conflicts|Also)=(.*)$", unit(name), re.MULTILINE):
+            for other in line.split():
+                assert other in UNITS or other == "network.target", (name, other)
+
+
+# ==================================================
+# bash
+# ==================================================
+
+def complete(*words):
+    """What bash offers in place of the last word."""
+    if shutil.which("bash") is None:
+        raise tap.Skip("bash is not installed")
+    script = f"""
+        . {shlex.quote(os.path.join(SOURCE, "packaging", "timed.bash"))}
+        COMP_WORDS=({" ".join(map(shlex.quote, words))})
+        COMP_CWORD={len(words) - 1}
+        function=$(complete -p {os.path.basename(words[0])} | sed 's/.*-F \\([^ ]*\\) .*/\\1/')
+        $function "${{COMP_WORDS[0]}}"
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    status, out, err = run("bash", "-euc", script)
+    equal((status, err), (0, ""))
+    return out.split()
+
+
+def test_completion_of_options():
+    for program in tap.timed(), tap.timec():
+        _, usage, _ = run(program, "--help")
+        lines = re.findall(r"^  +((?:--?[\w-]+,? )+)", usage, re.MULTILINE)
+        options = re.findall(r"--[\w-]+", "".join(lines))
+        assert len(options) >= 5, usage
+        equal(complete(program, "--"), options)
+        equal(complete(program, "--ver"), [o for o in options if o.startswith("--ver")])
+        assert {"-h", "--help"} <= set(complete(program, "-"))
+        equal(complete(program, "--nonsense"), [])
+
+
+def test_completion_of_values():
+    equal(complete(tap.timed(), "--user", "roo"), ["root"])
+    equal(complete(tap.timed(), "--log-format", ""), ["text", "json"])
+    assert "/etc" in complete(tap.timed(), "--chroot", "/et")
+    assert "/etc/passwd" in complete(tap.timed(), "--metrics-file", "/etc/passw")
+    equal(complete(tap.timed(), "--port", ""), [])
+
+
+def test_completion_of_hosts():
+    with open("/etc/hosts", encoding="utf-8") as file:
+        if "localhost" not in file.read():
+            raise tap.Skip("there is no localhost in /etc/hosts")
+    assert "localhost" in complete(tap.timec(), "local")
+
+
+tap.main()
