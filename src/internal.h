@@ -277,6 +277,8 @@ int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, 
 
 int asyncore__ready_reserve(struct asyncore_map *map);
 void asyncore__ready_sort(struct asyncore_map *map);
+/* What this pass has found of it says nothing any more: it connects now. */
+void asyncore__ready_forget(const struct asyncore_dispatcher *self);
 
 /* ---- dead.c ---- */
 

@@ -69,3 +69,15 @@ void asyncore__ready_sort(struct asyncore_map *map)
     if (from != map->ready)
         memcpy(map->ready, from, count * sizeof *from);
 }
+
+void asyncore__ready_forget(const struct asyncore_dispatcher *self)
+{
+    struct asyncore_map *map = self->map;
+    size_t i = map->ready_count;
+
+    if (self->channel == NULL)
+        return;
+    while (i-- > 0 && map->ready[i].generation >= self->channel->generation)
+        if (map->ready[i].generation == self->channel->generation)
+            map->ready[i].events = 0;
+}

@@ -153,6 +153,7 @@ int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *ad
     self->connected = false;
     self->connecting = true;
     asyncore__set_addr(self, addr, addrlen);
+    asyncore__ready_forget(self);
     asyncore__changed(self);
     if (error == 0 || error == EISCONN)
         return asyncore_handle_connect_event(self);

@@ -235,6 +235,113 @@ START_TEST(test_connected_already)
 }
 END_TEST
 
+/* ---- an event from before connect() is not its outcome ---- */
+
+static struct sockaddr_in full_addr;
+
+/* A listener whose backlog is full: who connects now waits for a second at least. */
+static int listen_and_fill(int fillers[2])
+{
+    const int listener = tcp_listen(&full_addr);
+
+    for (int i = 0; i < 2; i++)
+        fillers[i] = tcp_connect(&full_addr);
+    return listener;
+}
+
+static void close_all_of(int listener, const int fillers[2])
+{
+    for (int i = 0; i < 2; i++)
+        close(fillers[i]);
+    close(listener);
+}
+
+static int connect_to_full(struct probe *self)
+{
+    ck_assert_int_eq(
+        asyncore_connect(&self->base, (const struct sockaddr *)&full_addr, sizeof full_addr), 0);
+    return 0;
+}
+
+static int connect_other_to_full(struct probe *self)
+{
+    recv_some(self);
+    return connect_to_full(self->other);
+}
+
+/* A socket that is neither connected nor connecting is "ready"; and then another's handler, in the
+ * same pass, has it connect.  CPython takes it for connected. */
+START_TEST(test_connect_when_found_ready)
+{
+    static struct probe a, c;
+    const int peer = probe_channel(&a, "A", NULL);
+    int fillers[2];
+    const int listener = listen_and_fill(fillers);
+
+    probe_init(&c, "C", NULL);
+    ck_assert_int_eq(asyncore_create_socket(&c.base, AF_INET, SOCK_STREAM), 0);
+    c.wants_write = true;
+    a.on_read = connect_other_to_full;
+    a.other = &c;
+    send_all(peer, "x");
+    wait_readable(asyncore_fileno(&a.base));
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    assert_trace("A.handle_read A.recv=1 ");
+    ck_assert(asyncore_connecting(&c.base));
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    assert_trace("");
+    close_all_of(listener, fillers);
+    close(peer);
+}
+END_TEST
+
+static int try_again(struct probe *self, int error)
+{
+    (void)error;
+    /* Linux' first connect() after a failed one says that it has failed. */
+    asyncore_connect(&self->base, (const struct sockaddr *)&full_addr, sizeof full_addr);
+    return connect_to_full(self);
+}
+
+/* Refused, and tried again with the same socket: the write event of this pass is the old one's. */
+START_TEST(test_connect_again_in_handle_error)
+{
+    static struct probe c;
+    const struct sockaddr_in addr = nowhere();
+    int fillers[2];
+    const int listener = listen_and_fill(fillers);
+
+    connect_to(&c, "C", &addr);
+    c.wants_write = true;
+    c.on_error = try_again;
+    poll_once(NULL);
+    assert_trace("C.handle_error(ECONNREFUSED) ");
+    ck_assert(asyncore_connecting(&c.base));
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    assert_trace("");
+    close_all_of(listener, fillers);
+}
+END_TEST
+
+/* Asked for again while it is under way: EALREADY is no error, and changes nothing. */
+START_TEST(test_connect_while_connecting)
+{
+    static struct probe c;
+    int fillers[2];
+    const int listener = listen_and_fill(fillers);
+
+    connect_to(&c, "C", &full_addr);
+    c.wants_write = true;
+    for (int i = 0; i < 3; i++) {
+        connect_to_full(&c);
+        ck_assert(asyncore_connecting(&c.base));
+        ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+        assert_trace("");
+    }
+    close_all_of(listener, fillers);
+}
+END_TEST
+
 /* ---- AF_UNIX: the system connects at once, or refuses at once ---- */
 
 static struct sockaddr_un unix_path(void)
@@ -352,6 +459,9 @@ int main(void)
     tcase_add_test(tcase, test_failing_handle_connect);
     tcase_add_test(tcase, test_would_block_in_handle_connect_is_no_failure);
     tcase_add_test(tcase, test_connected_already);
+    tcase_add_test(tcase, test_connect_when_found_ready);
+    tcase_add_test(tcase, test_connect_again_in_handle_error);
+    tcase_add_test(tcase, test_connect_while_connecting);
     tcase_add_test(tcase, test_unix_connects_inside_connect);
     tcase_add_test(tcase, test_close_in_handle_connect_inside_connect);
     tcase_add_test(tcase, test_refused_at_once);
