@@ -50,11 +50,21 @@ int asyncore__set_up(int fd)
 }
 #endif
 
+/* Out of the map it may have been closed behind the library's back: who is in the map with the number
+ * has it now. */
+static bool has_lost_its_number(const struct asyncore_dispatcher *self)
+{
+    return self->fd >= 0 && self->channel == NULL && asyncore__find(self->map, self->fd) != NULL;
+}
+
 /* Ends whatever socket there was, but for its descriptor, which is returned; or -1. */
 static int release_socket(struct asyncore_dispatcher *self)
 {
-    const int fd = self->fd;
+    int fd;
 
+    if (has_lost_its_number(self))
+        self->fd = -1;
+    fd = self->fd;
     asyncore__file_ends(self);
     self->connected = self->accepting = self->connecting = false;
     self->generation++;
@@ -305,7 +315,7 @@ int asyncore_detach(struct asyncore_dispatcher *self)
         return rc;
     fd = release_socket(self);
     end(self);
-    return fd;
+    return fd < 0 ? -EBADF : fd;
 }
 
 /* ==================================================
