@@ -27,7 +27,7 @@ int64_t asyncore__until(int64_t when, int64_t timeout)
 /* Rounded up; below 0 stays so. */
 int64_t asyncore__nanoseconds(double seconds)
 {
-    const double longest = 1e9; /* thirty years */
+    const double longest = 8e9; /* two and a half centuries: 2^63 ns are 292 years */
     double nanoseconds;
     int64_t rounded;
 
