@@ -95,9 +95,12 @@ int asyncore__avoid_dead(struct asyncore_map *map, int fd)
 
     while (moved >= 0 && asyncore__find(map, moved) != NULL) {
         const int old = moved;
+        int error;
 
         moved = fcntl(old, F_DUPFD_CLOEXEC, ++lowest);
+        error = errno;
         close(old);
+        errno = error;
     }
     return moved;
 }

@@ -126,6 +126,39 @@ START_TEST(test_change_not_taken)
 }
 END_TEST
 
+static const int disappearances[] = {EBADF, ENOENT, EPERM};
+
+/* A removal that fails: who was removed is removed, and another set is opened for the others. */
+START_TEST(test_removal_not_taken)
+{
+    static struct probe a, b;
+    const int peer = probe_channel(&a, "A", NULL), other = probe_channel(&b, "B", NULL);
+    int copy;
+
+    ck_assert_int_eq(asyncore_map_set_poller(NULL, "epoll"), 0);
+    a.on_read = recv_some;
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    copy = dup(asyncore_fileno(&b.base)); /* so that it stays in the set */
+    fail_control(EPOLL_CTL_DEL, disappearances[_i], 1);
+    ck_assert_int_eq(asyncore_close(&b.base), 0);
+    ck_assert_int_eq(calls.fail_count, 0);
+    send_all(other, "x");
+    wait_readable(copy);
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    calls.clock = 1000000000;
+    ck_assert_int_eq(asyncore_poll(60, NULL), 0); /* nor does it keep the loop awake */
+    ck_assert_int_ge(calls.clock, 61 * INT64_C(1000000000));
+    calls.clock = 0;
+    assert_trace("");
+    send_all(peer, "x");
+    poll_once(NULL);
+    assert_trace("A.handle_read A.recv=1 ");
+    close(copy);
+    close(other);
+    close(peer);
+}
+END_TEST
+
 START_TEST(test_eperm_is_always_ready)
 {
     static struct probe b;
@@ -170,6 +203,45 @@ START_TEST(test_wakeup_not_taken)
 }
 END_TEST
 #endif
+
+/* ==================================================
+ * several that cannot be watched, among good ones, in one pass
+ */
+
+START_TEST(test_closed_before_it_is_watched)
+{
+    enum { COUNT = 30 };
+    static struct probe probes[COUNT];
+    int peers[COUNT];
+    char expected[4096] = "";
+
+    for (int i = 0; i < COUNT; i++) {
+        peers[i] = probe_channel(&probes[i], i % 3 == 0 ? "D" : "A", NULL);
+        probes[i].on_read = recv_some;
+        send_all(peers[i], "x");
+        wait_readable(asyncore_fileno(&probes[i].base));
+    }
+    asyncore_wakeup(NULL); /* what that opens takes no dead one's number */
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    trace[0] = '\0';
+    for (int i = 0; i < COUNT; i++) { /* all are to be watched anew */
+        asyncore_del_channel(&probes[i].base);
+        asyncore_add_channel(&probes[i].base, NULL);
+        send_all(peers[i], "x");
+        wait_readable(asyncore_fileno(&probes[i].base));
+    }
+    for (int i = 0; i < COUNT; i += 3) {
+        close(asyncore_fileno(&probes[i].base));
+        strcat(expected, "D.handle_close ");
+    }
+    for (int i = 0; i < COUNT; i++)
+        strcat(expected, i % 3 == 0 ? "" : "A.handle_read A.recv=1 ");
+    poll_once(NULL);
+    assert_trace(expected);
+    for (int i = 0; i < COUNT; i++)
+        close(peers[i]);
+}
+END_TEST
 
 /* ==================================================
  * no memory
@@ -223,9 +295,12 @@ int main(void)
     tcase_add_loop_test(tcase, test_not_taken, 0, sizeof refusals / sizeof refusals[0]);
     tcase_add_loop_test(tcase, test_not_taken_but_alive, 0, sizeof refusals / sizeof refusals[0]);
     tcase_add_loop_test(tcase, test_change_not_taken, 0, sizeof refusals / sizeof refusals[0]);
+    tcase_add_loop_test(tcase, test_removal_not_taken, 0,
+                        sizeof disappearances / sizeof disappearances[0]);
     tcase_add_test(tcase, test_eperm_is_always_ready);
     tcase_add_test(tcase, test_wakeup_not_taken);
 #endif
+    tcase_add_test(tcase, test_closed_before_it_is_watched);
     tcase_add_test(tcase, test_no_memory_for_another);
     return run_suite(suite);
 }

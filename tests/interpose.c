@@ -8,10 +8,13 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #ifdef ASYNCORE__HAVE_EPOLL
 #include <sys/epoll.h>
 #endif
@@ -32,9 +35,22 @@ static void find(const char *name, void *function)
     memcpy(function, &symbol, sizeof symbol);
 }
 
+/* errno after a call that has succeeded is anything. */
+static int garbled(int rc)
+{
+    if (rc >= 0)
+        errno = EDOM;
+    return rc;
+}
+
 static bool wait_fails(void)
 {
+    void (*before_wait)(void) = calls.before_wait;
+
     calls.waits++;
+    calls.before_wait = NULL;
+    if (before_wait != NULL)
+        before_wait();
     if (calls.fail_wait == 0)
         return false;
     errno = calls.fail_wait;
@@ -56,38 +72,89 @@ static bool memory_fails(void)
     return calls.fail_malloc > 0 && --calls.fail_malloc == 0;
 }
 
+static void *garbled_memory(void *memory)
+{
+    garbled(memory != NULL ? 0 : -1);
+    return memory;
+}
+
 void *__wrap_malloc(size_t size)
 {
-    return memory_fails() ? NULL : __real_malloc(size);
+    return memory_fails() ? NULL : garbled_memory(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return memory_fails() ? NULL : __real_calloc(count, size);
+    return memory_fails() ? NULL : garbled_memory(__real_calloc(count, size));
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
-    return memory_fails() ? NULL : __real_realloc(old, size);
+    return memory_fails() ? NULL : garbled_memory(__real_realloc(old, size));
 }
 
-/* ---- system calls ---- */
+/* ---- waits ---- */
+
+/* The clock that stands still: nothing was ready, so it goes to the end of the wait. */
+static void pass_time(int64_t nanoseconds)
+{
+    if (nanoseconds < 0) { /* nobody would ever end it */
+        fprintf(stderr, "interpose: a wait without end\n");
+        abort();
+    }
+    calls.clock += nanoseconds;
+}
+
+static int wait_over(int n, int64_t nanoseconds)
+{
+    if (n == 0 && calls.clock != 0)
+        pass_time(nanoseconds);
+    return garbled(n);
+}
+
+static int64_t of_milliseconds(int timeout)
+{
+    return timeout < 0 ? -1 : (int64_t)timeout * 1000000;
+}
 
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     int (*real)(struct pollfd *, nfds_t, int);
 
     find("poll", &real);
-    return wait_fails() ? -1 : real(fds, count, timeout);
+    if (wait_fails())
+        return -1;
+    return wait_over(real(fds, count, calls.clock != 0 ? 0 : timeout), of_milliseconds(timeout));
 }
 
 int select(int count, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
 {
     int (*real)(int, fd_set *, fd_set *, fd_set *, struct timeval *);
+    struct timeval at_once = {0};
+    int64_t nanoseconds = -1;
 
     find("select", &real);
-    return wait_fails() ? -1 : real(count, r, w, x, timeout);
+    if (wait_fails())
+        return -1;
+    if (timeout != NULL)
+        nanoseconds = (int64_t)timeout->tv_sec * 1000000000 + (int64_t)timeout->tv_usec * 1000;
+    return wait_over(real(count, r, w, x, calls.clock != 0 ? &at_once : timeout), nanoseconds);
 }
+
+#ifdef ASYNCORE__HAVE_EPOLL
+int epoll_wait(int set, struct epoll_event *events, int count, int timeout)
+{
+    int (*real)(int, struct epoll_event *, int, int);
+
+    find("epoll_wait", &real);
+    if (wait_fails())
+        return -1;
+    return wait_over(real(set, events, count, calls.clock != 0 ? 0 : timeout),
+                     of_milliseconds(timeout));
+}
+#endif
+
+/* ---- other system calls ---- */
 
 int fcntl(int fd, int command, ...)
 {
@@ -100,7 +167,15 @@ int fcntl(int fd, int command, ...)
     va_end(args);
     find("fcntl", &real);
     calls.fcntls++;
-    return real(fd, command, arg);
+    return garbled(real(fd, command, arg));
+}
+
+int close(int fd)
+{
+    int (*real)(int);
+
+    find("close", &real);
+    return garbled(real(fd));
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -110,31 +185,48 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 
     find("clock_gettime", &real);
     rc = real(clock, now);
-    if (clock == CLOCK_MONOTONIC && rc == 0)
+    if (clock == CLOCK_REALTIME)
+        now->tv_sec += (time_t)calls.clock_step;
+    if (clock == CLOCK_MONOTONIC && calls.clock != 0) {
+        now->tv_sec = (time_t)(calls.clock / 1000000000);
+        now->tv_nsec = (long)(calls.clock % 1000000000);
+    }
+    if (clock == CLOCK_MONOTONIC)
         now->tv_sec += (time_t)calls.later;
-    return rc;
+    return garbled(rc);
+}
+
+/* The linker's too: a sockaddr is a union of its own in glibc's declaration. */
+int __real_accept4(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags);
+int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags);
+
+int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags)
+{
+    const int rc = __real_accept4(fd, addr, addrlen, flags);
+
+    if (rc >= 0 && calls.accept_nameless > 0) {
+        calls.accept_nameless--;
+        *addrlen = 0;
+    }
+    return garbled(rc);
 }
 
 #ifdef ASYNCORE__HAVE_EPOLL
-int epoll_wait(int set, struct epoll_event *events, int count, int timeout)
-{
-    int (*real)(int, struct epoll_event *, int, int);
-
-    find("epoll_wait", &real);
-    return wait_fails() ? -1 : real(set, events, count, timeout);
-}
-
 int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
 {
     int (*real)(int, int, int, struct epoll_event *);
+    int rc;
 
     find("epoll_ctl", &real);
     calls.controls++;
     if (calls.fail_count > 0 && calls.fail_operation == operation) {
         calls.fail_count--;
         errno = calls.fail_control;
-        return -1;
+        rc = -1;
+    } else {
+        rc = real(set, operation, fd, event);
     }
-    return real(set, operation, fd, event);
+    calls.controls_refused += rc < 0;
+    return garbled(rc);
 }
 #endif

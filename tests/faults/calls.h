@@ -3,8 +3,9 @@
  * C library, or one command of it where its commands fail in different ways.
  *
  * The errors are those of the manual pages, less those that only a mistake of the library itself
- * could bring about (EBADF, EFAULT, ENOTSOCK, EINVAL for most).  FAULT_SHORT comes back with less
- * than there is: one byte of a transfer, one event, or a wait that ends with none.
+ * could bring about (EBADF, EFAULT, ENOTSOCK, EINVAL for most); and ENOSYS, from a kernel or a sandbox
+ * that has not got the call.  FAULT_SHORT comes back with less than there is: one byte of a transfer,
+ * one event, or a wait that ends with none.
  */
 /* clang-format off */
 
@@ -60,13 +61,13 @@ FAULT_CALL(fflush, ENOSPC, EPIPE)
 /* pollers; ENOENT says that the descriptor is another file's now */
 FAULT_CALL(select, FAULT_SHORT, EINTR, ENOMEM)
 FAULT_CALL(poll, FAULT_SHORT, EINTR, ENOMEM)
-FAULT_CALL(epoll_create1, EMFILE, ENFILE, ENOMEM)
+FAULT_CALL(epoll_create1, EMFILE, ENFILE, ENOMEM, ENOSYS)
 FAULT_CALL(epoll_wait, FAULT_SHORT, EINTR)
 FAULT_CALL(EPOLL_CTL_ADD, ENOMEM, ENOSPC)
 FAULT_CALL(EPOLL_CTL_MOD, ENOMEM, ENOENT)
 FAULT_CALL(EPOLL_CTL_DEL, ENOENT)
-FAULT_CALL(eventfd, EMFILE, ENFILE, ENODEV, ENOMEM)
-FAULT_CALL(pipe2, EMFILE, ENFILE)
+FAULT_CALL(eventfd, EMFILE, ENFILE, ENODEV, ENOMEM, ENOSYS)
+FAULT_CALL(pipe2, EMFILE, ENFILE, ENOSYS)
 
 /* the process */
 FAULT_CALL(sigaction, EINVAL)

@@ -96,8 +96,8 @@ int fault_check(enum fault_call call, const void *site)
         fault_report->fired[i]++;
         write_down(site);
     }
-    if (error != 0)
-        errno = error;
+    /* A call that succeeds leaves it alone: then errno is this, and nobody's answer. */
+    errno = error != 0 ? error : FAULT_GARBAGE;
     return error;
 }
 

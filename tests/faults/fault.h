@@ -9,6 +9,7 @@
 #ifndef FAULT_H
 #define FAULT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +21,7 @@ enum fault_call {
     FAULT_CALLS
 };
 
-enum { FAULT_SHORT = 10000, FAULT_ERRORS = 24 };
+enum { FAULT_SHORT = 10000, FAULT_ERRORS = 24, FAULT_GARBAGE = EDOM };
 
 struct fault_kind {
     const char *name;

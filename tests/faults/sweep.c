@@ -22,6 +22,8 @@ bool told(int rc)
 {
     if (rc >= 0)
         return true;
+    if (rc == -FAULT_GARBAGE)
+        fault_fail("an error is taken from errno after a call that has succeeded");
     fault_report->told++;
     if (fault_report->first_error == 0)
         fault_report->first_error = rc;
@@ -61,7 +63,8 @@ static struct {
 static void note_log(enum asyncore_log_type type, const char *message)
 {
     (void)type;
-    (void)message;
+    if (strstr(message, strerror(FAULT_GARBAGE)) != NULL)
+        fault_fail("errno after a call that has succeeded is written into the log: %s", message);
     told_otherwise();
 }
 
