@@ -168,6 +168,38 @@ START_TEST(test_send_on_a_broken_connection)
 }
 END_TEST
 
+static int send_one(struct probe *self)
+{
+    return (int)asyncore_send(&self->base, "a", 1);
+}
+
+/* It has answered, "400" say, and gone, while it was still sent to: the answer is read before the
+ * next send() finds that out. */
+START_TEST(test_answer_behind_a_broken_pipe)
+{
+    static struct probe a;
+    int ends[2];
+
+    if (_i == 0)
+        tcp_pair(ends);
+    else
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    probe_init(&a, "A", NULL);
+    ck_assert_int_eq(asyncore_init(&a.base, &probe_class, ends[0], NULL), 0);
+    a.on_read = recv_some;
+    a.on_write = send_one;
+    a.wants_write = true;
+    send_all(ends[1], "400");
+    close(ends[1]);
+    wait_readable(ends[0]);
+    poll_once(NULL);
+    ck_assert_ptr_eq(strstr(trace, "A.handle_read A.recv=3 A.handle_write "), trace);
+    while (asyncore_map_count(NULL) > 0)
+        poll_once(NULL);
+    ck_assert_int_eq(a.destroyed, 1);
+}
+END_TEST
+
 static int say_goodbye(struct probe *self)
 {
     add_to_trace("%zd ", asyncore_send(&self->base, "bye", 3));
@@ -386,6 +418,7 @@ int main(void)
     tcase_add_test(tcase, test_reset_is_one_close);
     tcase_add_test(tcase, test_half_close_without_closing);
     tcase_add_test(tcase, test_send_on_a_broken_connection);
+    tcase_add_loop_test(tcase, test_answer_behind_a_broken_pipe, 0, 2);
     tcase_add_test(tcase, test_send_in_handle_close);
     tcase_add_test(tcase, test_handle_close_is_not_called_from_itself);
     tcase_add_test(tcase, test_send_to_a_peer_that_does_not_read);

@@ -37,6 +37,39 @@ START_TEST(test_recvfrom_and_sendto)
 }
 END_TEST
 
+static int forgive(struct probe *self, int error)
+{
+    (void)self;
+    (void)error;
+    return 0;
+}
+
+/* Nobody is there to take it: that is an error of one datagram, not the end of the socket. */
+START_TEST(test_refused)
+{
+    static struct probe a;
+    struct sockaddr_in addr = loopback(0);
+    socklen_t addrlen = sizeof addr;
+    const int peer = socket(AF_INET, SOCK_DGRAM, 0);
+
+    ck_assert_int_eq(bind(peer, (struct sockaddr *)&addr, sizeof addr), 0);
+    ck_assert_int_eq(getsockname(peer, (struct sockaddr *)&addr, &addrlen), 0);
+    probe_init(&a, "A", NULL);
+    ck_assert_int_eq(asyncore_create_socket(&a.base, AF_INET, SOCK_DGRAM), 0);
+    ck_assert_int_eq(asyncore_connect(&a.base, (struct sockaddr *)&addr, sizeof addr), 0);
+    assert_trace("A.handle_connect ");
+    a.on_read = recv_some;
+    a.on_error = forgive;
+    close(peer);
+    ck_assert_int_eq(asyncore_send(&a.base, "x", 1), 1);
+    poll_once(NULL);
+    assert_trace("A.handle_read A.recv=ECONNREFUSED A.handle_error(ECONNREFUSED) ");
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0); /* once */
+    assert_trace("");
+    ck_assert_int_ge(asyncore_fileno(&a.base), 0);
+}
+END_TEST
+
 START_TEST(test_empty_datagram_is_no_end)
 {
     static struct probe a;
@@ -131,6 +164,7 @@ int main(void)
     TCase *tcase = add_case(suite, "datagram");
 
     tcase_add_test(tcase, test_recvfrom_and_sendto);
+    tcase_add_test(tcase, test_refused);
     tcase_add_test(tcase, test_empty_datagram_is_no_end);
 #ifdef IP_PKTINFO
     tcase_add_test(tcase, test_recvmsg_and_sendmsg);

@@ -2,8 +2,10 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/un.h>
 
 static bool is_open(int fd)
@@ -105,6 +107,41 @@ START_TEST(test_init_failures_close_the_descriptor)
     ck_assert(!is_open(ends[1]));
     ck_assert_int_eq(asyncore_init(&d, &probe_class, -2, NULL), -EINVAL);
     ck_assert_int_eq(asyncore_init(&d, &probe_class, 1 << 20, NULL), -EBADF);
+}
+END_TEST
+
+/* Numbers that no descriptor has, and some that it might: an error, or handle_close() when it is
+ * found out; never a crash, and the others go on. */
+START_TEST(test_numbers_of_no_descriptor)
+{
+    static const int numbers[] = {
+        INT_MIN,        -2,      -1,          1000,   FD_SETSIZE - 1, FD_SETSIZE,
+        FD_SETSIZE + 1, 1 << 20, INT_MAX - 1, INT_MAX};
+    static struct probe b;
+    const int number = numbers[_i], peer = probe_channel(&b, "B", NULL);
+    static struct probe a;
+    struct asyncore_dispatcher file;
+    int rc;
+
+    ck_assert_int_eq(fcntl(number, F_GETFD), -1);
+    probe_init(&a, "A", NULL);
+    ck_assert_int_lt(asyncore_set_socket(&a.base, number, NULL), 0);
+    if (number != -1)
+        ck_assert_int_lt(asyncore_init(&a.base, &probe_class, number, NULL), 0);
+    ck_assert_int_lt(
+        asyncore_file_dispatcher_init(&file, &asyncore_file_dispatcher_class, number, NULL), 0);
+    ck_assert_uint_eq(asyncore_map_count(NULL), 1);
+    probe_init(&a, "A", NULL);
+    rc = asyncore_init_accepted(&a.base, &probe_class, number, NULL, 0, NULL);
+    a.on_read = b.on_read = recv_some;
+    send_all(peer, "x");
+    wait_readable(asyncore_fileno(&b.base));
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(asyncore_poll(0.001, NULL), 0);
+    ck_assert_ptr_nonnull(strstr(trace, "B.handle_read B.recv=1 "));
+    ck_assert_int_eq(strstr(trace, "A.handle_close ") != NULL, rc == 0);
+    ck_assert_uint_eq(asyncore_map_count(NULL), 1);
+    close(peer);
 }
 END_TEST
 
@@ -390,6 +427,7 @@ int main(void)
     tcase_add_test(tcase, test_on_an_unconnected_socket);
     tcase_add_test(tcase, test_on_a_listening_socket);
     tcase_add_test(tcase, test_init_failures_close_the_descriptor);
+    tcase_add_loop_test(tcase, test_numbers_of_no_descriptor, 0, 10);
     tcase_add_test(tcase, test_create_socket);
     tcase_add_test(tcase, test_second_socket_replaces_the_first);
     tcase_add_test(tcase, test_bind_and_listen);
