@@ -20,9 +20,8 @@ from common.servers import OWN_LOOP, SERVERS, Server  # noqa: E402
 
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 PAGE = os.path.join(SOURCE, "docs", "hostile.md")
-QUICK_POLLERS = ("select", "epoll")
 AT_ONCE = 8  # servers that are attacked at the same time
-LIMIT = 180  # seconds for one attack
+LIMIT = 400  # seconds for one attack
 
 
 def attacks():
@@ -117,6 +116,8 @@ class Sweep:
             return frame.SKIPPED, f"{attack}: skipped: {why}"
         command = [sys.executable, "-S", os.path.join(HERE, attack + ".py"), self.server.protocol,
                    str(self.server.port), "--pid", str(self.server.process.pid)]
+        if self.server.upstream:
+            command += ["--behind", str(self.server.upstream.process.pid)]
         if servers.preload():
             command += ["--clock", self.server.clock]
         if self.options.all:
@@ -173,12 +174,13 @@ PREFACE = """\
 
 What the servers of this project do under attack.  `tests/hostile/run.py --all --table` starts each of
 them on each poller, makes each attack on each, and writes this page; `script/test hostile` makes the
-same attacks, for shorter and on `select` and `epoll`, and under AddressSanitizer with `--sanitize`.
+same attacks for shorter, and under AddressSanitizer with `--sanitize`, as CI does.
 
 In every cell the same is asserted, whatever the word in it says:
 
 - the server lives;
-- a well-behaved client beside the attack is served within 100 ms, by the median of several;
+- a well-behaved client beside the attack is served within 100 ms, by the median of several, and
+  without the time for which the machine ran other programs instead of these;
 - memory grows by less than 1 MiB, and by less than 4 KiB for each connection that is held (not judged
   under AddressSanitizer, which keeps what is freed); what a crowd needed and the allocator kept may
   be no more after a second crowd;
@@ -228,7 +230,8 @@ def check_page():
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--all", action="store_true", help="on all pollers, and for longer")
+    parser.add_argument("--all", action="store_true",
+                        help="for longer, and on each poller what takes long on some")
     parser.add_argument("--table", action="store_true", help="write docs/hostile.md")
     parser.add_argument("--check", action="store_true", help="only see whether it is up to date")
     parser.add_argument("--build", default=os.environ.get("BUILD", os.path.join(SOURCE, "build")))
@@ -242,7 +245,7 @@ def parse():
         parser.error(f"no such attack: {' '.join(unknown)}; there are: {' '.join(attacks())}")
     os.environ["BUILD"] = os.path.abspath(options.build)
     there = os.environ.get("POLLERS", "select poll epoll").split()
-    options.pollers = options.pollers or [p for p in there if options.all or p in QUICK_POLLERS]
+    options.pollers = options.pollers or there
     options.servers = options.servers or [name for name in SERVERS if servers.exists(name)]
     options.attacks = options.attacks or attacks()
     return options

@@ -37,6 +37,7 @@ class Target:
         self.protocol = protocols.PROTOCOLS[options.protocol]
         self.lasting = self.protocol.client.lasting
         self.process = measure.Process(options.pid) if options.pid else None
+        self.processes = [measure.Process(pid) for pid in (options.pid, options.behind) if pid]
         self.clock = options.clock
         self.clock_offset = 0
         self.long = options.long
@@ -48,21 +49,27 @@ class Target:
 
     # ---- connections ----
 
-    def connect(self, receive_buffer=None, blocking=True):
+    def socket(self, kind):
+        """One that has a source of its own, as far as that goes."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        peer = socket.socket(family)
+        peer = socket.socket(family, kind)
         peer.settimeout(PATIENCE)
-        if receive_buffer:
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if family == socket.AF_INET:
             # One source address has no more than 28,000 ports, many of which have just been used.
             self.sources += 1
             peer.bind((f"127.0.{os.getpid() % 250 + 1}.{self.sources % 250 + 1}", 0))
-        peer.setblocking(blocking)
+        return peer
+
+    def connect(self, receive_buffer=None, blocking=True):
+        if self.protocol.datagrams:
+            raise Skip("no connections in this protocol")
+        peer = self.socket(socket.SOCK_STREAM)
+        if receive_buffer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if blocking:
-            peer.settimeout(PATIENCE)
             peer.connect((self.host, self.port))
         else:
+            peer.setblocking(False)
             peer.connect_ex((self.host, self.port))
         return peer
 
@@ -71,20 +78,21 @@ class Target:
         self.need_descriptors(count)
         return [self.connect() for _ in range(count)]
 
+    def most_connections(self, wanted):
+        """So many, or fewer if this process or the server may not have the descriptors."""
+        spare = 100  # what they need besides
+        count = min(wanted, measure.raise_limit(os.getpid(), wanted + spare) - spare)
+        if self.process is not None and self.lasting:
+            per_connection = self.protocol.per_connection
+            have = self.process.raise_limit(count * per_connection + spare)
+            count = min(count, (have - spare) // per_connection)
+        return count
+
     def need_descriptors(self, count):
         """This process may have so many connections, and the server too."""
-        count += 100  # what they need besides
-        have = measure.raise_own_limit(count)
+        have = self.most_connections(count)
         if have < count:
-            raise Skip(f"needs {count} descriptors, RLIMIT_NOFILE is {have}")
-        if self.process is None or not self.lasting:
-            return
-        count = (count - 100) * self.protocol.per_connection + 100
-        soft, hard = self.process.limit()
-        if hard < count:
-            raise Skip(f"the server needs {count} descriptors, its RLIMIT_NOFILE is {hard}")
-        if soft < count:
-            self.process.set_limit((hard, hard))
+            raise Skip(f"RLIMIT_NOFILE, its own or the server's, allows {have} connections")
 
     def need_process(self):
         if self.process is None:
@@ -109,16 +117,20 @@ class Target:
     def greedy(self):
         return self.protocol.greedy(self)
 
+    def queued(self):
+        """How long the server and we have waited for processors that others had."""
+        return measure.queued() + sum(process.queued() for process in self.processes)
+
     def ask(self):
-        """One well-behaved client, from its connection to its end; seconds."""
-        start = time.monotonic()
+        """One well-behaved client, from its connection to its end: seconds, without those for
+        which the machine was busy with other things."""
+        start, queued = time.monotonic(), self.queued()
         client = self.client()
         client.check()
         client.close()
-        return time.monotonic() - start
+        return max(0, time.monotonic() - start - (self.queued() - queued))
 
     def check_neighbours(self, count=5):
-        """A machine that is busy with other things may need several tries."""
         for _ in range(5):
             median = statistics.median(self.ask() for _ in range(count))
             if median < PROMPT:
@@ -148,9 +160,8 @@ class Target:
 
     def wait_for_accept(self, count):
         """Returns once the server has accepted so many, if it keeps them."""
-        if self.process is not None and self.lasting:
-            wait_until(lambda: self.held() >= count,
-                       lambda: f"it has accepted {self.held():.0f} of {count}", 3 * PATIENCE)
+        while self.process is not None and self.lasting and (held := self.held()) < count:
+            wait_until(lambda: self.held() > held, f"it accepts no more than {held:.0f} of {count}")
 
     def step_clock(self, seconds):
         """What preload.c adds to the server's clock."""
@@ -277,6 +288,7 @@ def parse(description):
     parser.add_argument("port", type=int)
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (%(default)s)")
     parser.add_argument("--pid", type=int, help="the server's: it is judged too by what it holds")
+    parser.add_argument("--behind", type=int, metavar="PID", help="of a server that it needs itself")
     parser.add_argument("--clock", help="the file from which preload.c takes its offset")
     parser.add_argument("--long", action="store_true", help="take more time")
     options = parser.parse_args()
@@ -305,7 +317,7 @@ def main(attack):
         place = error.__traceback__
         while place.tb_next is not None:
             place = place.tb_next
-        died = options.pid and not measure.Process(options.pid).lives()
+        died = options.pid and measure.Process(options.pid).dies_within(0.5)
         print(f"{name}: FAILED: {'it has died: ' * bool(died)}{type(error).__name__}: {error} "
               f"({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})")
         status = 1

@@ -43,6 +43,12 @@ class Process:
     def lives(self):
         return self.state() not in ("", "Z", "X")
 
+    def dies_within(self, seconds):
+        end = time.monotonic() + seconds
+        while self.lives() and time.monotonic() < end:
+            time.sleep(0.01)
+        return not self.lives()
+
     def send(self, number):
         os.kill(self.pid, number)
 
@@ -78,6 +84,10 @@ class Process:
     def set_limit(self, limits):
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, limits)
 
+    def raise_limit(self, count):
+        """Lets it have so many descriptors, if that is allowed; returns how many it may have."""
+        return raise_limit(self.pid, count)
+
     # ---- what it does ----
 
     def cpu(self):
@@ -88,6 +98,10 @@ class Process:
             ticks = self.read("stat").rsplit(")", 1)[1].split()[11:13]
             return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
+    def queued(self):
+        """Seconds for which it was ready to run, and the processors had others to run."""
+        return queued(f"/proc/{self.pid}/schedstat")
+
     def passes(self, seconds):
         """How often it woke in so many seconds, and how long it ran."""
         woken, cpu = self.field("voluntary_ctxt_switches"), self.cpu()
@@ -95,10 +109,23 @@ class Process:
         return self.field("voluntary_ctxt_switches") - woken, self.cpu() - cpu
 
 
-def raise_own_limit(count):
-    """Lets this process have so many descriptors; returns how many it may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < count <= hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
+def queued(path="/proc/thread-self/schedstat"):
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except FileNotFoundError:  # this kernel does not count it, or there is nobody any more
+        return 0
+
+
+def raise_limit(pid, count):
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    # Beyond the hard limit only who may raise that gets.
+    for wanted in (max(count, hard), hard):
+        if soft >= count:
+            break
+        try:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (wanted, wanted))
+            soft = wanted
+        except (PermissionError, ValueError):
+            pass
     return soft

@@ -79,6 +79,29 @@ class TimeClient(Client):
         judge_time(answer, self.target, time.time() - self.begun)
 
 
+class DatagramClient(TimeClient):
+    """RFC 868 over UDP: an empty datagram, and four bytes."""
+
+    TRIES = 10
+
+    def __init__(self, target):
+        self.begun = time.time()
+        self.target = target
+        self.socket = target.socket(socket.SOCK_DGRAM)
+        self.socket.connect((target.host, target.port))
+        self.socket.settimeout(0.3)
+
+    def check(self):
+        for _ in range(self.TRIES):  # nobody promises that a datagram arrives
+            try:
+                self.socket.send(b"")
+                judge_time(self.socket.recv(100), self.target, time.time() - self.begun)
+                return
+            except TimeoutError:
+                pass
+        raise Wrong(f"no answer to {self.TRIES} datagrams")
+
+
 class EchoClient(Client):
     """RFC 862: what is sent comes back.  The proxy of an echo server seems to be one."""
 
@@ -229,14 +252,16 @@ class GreedyBrowser(Greedy):
 
 
 class Protocol:
-    def __init__(self, client, greedy, per_connection=1):
+    def __init__(self, client, greedy, per_connection=1, datagrams=False):
         self.client = client
         self.greedy = greedy
         self.per_connection = per_connection  # descriptors of the server
+        self.datagrams = datagrams  # has no connections
 
 
 PROTOCOLS = {
     "time": Protocol(TimeClient, Greedy),
+    "time-udp": Protocol(DatagramClient, Greedy, datagrams=True),
     "echo": Protocol(EchoClient, GreedyEcho),
     "proxy": Protocol(EchoClient, GreedyEcho, per_connection=2),  # of an echo server
     "chat": Protocol(ChatClient, GreedyGuest),
