@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,19 +19,6 @@ void command_fail(int status, const char *format, ...)
     va_end(args);
     fputc('\n', stderr);
     exit(status);
-}
-
-void command_say(const char *format, ...)
-{
-    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
-    va_list args;
-
-    if (poll(&ready, 1, 0) != 1)
-        return;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
 }
 
 void command_print(const char *text)

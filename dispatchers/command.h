@@ -16,9 +16,6 @@ extern const char *const command_name;
 _Noreturn void command_fail(int status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Writes "message\n" to standard error; drops it if nobody reads there, rather than wait. */
-void command_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* Writes text to standard output and exits with 0. */
 _Noreturn void command_print(const char *text);
 

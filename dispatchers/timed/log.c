@@ -23,25 +23,16 @@ static void (*write_message)(int priority, const char *message) = write_text;
  * the ways to write a message
  */
 
-static bool somebody_reads(void)
-{
-    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
-
-    return poll(&ready, 1, 0) == 1;
-}
-
 static void write_text(int priority, const char *message)
 {
     (void)priority;
-    if (somebody_reads())
-        fprintf(stderr, "%s\n", message);
+    fprintf(stderr, "%s\n", message);
 }
 
 /* systemd's journal takes the priority from the beginning of the line: sd-daemon(3). */
 static void write_journal(int priority, const char *message)
 {
-    if (somebody_reads())
-        fprintf(stderr, "<%d>%s\n", priority, message);
+    fprintf(stderr, "<%d>%s\n", priority, message);
 }
 
 static void write_syslog(int priority, const char *message)
@@ -73,7 +64,7 @@ static void write_json(int priority, const char *message)
     char date[64], text[2 * LINE];
     struct tm tm;
 
-    if (!somebody_reads() || gmtime_r(&now, &tm) == NULL)
+    if (gmtime_r(&now, &tm) == NULL)
         return;
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
     escape(message, text, sizeof text);
@@ -83,6 +74,13 @@ static void write_json(int priority, const char *message)
 /* ==================================================
  * who calls
  */
+
+static bool somebody_reads(void)
+{
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&ready, 1, 0) == 1;
+}
 
 static void write_formatted(int priority, const char *prefix, const char *format, va_list args)
 {
@@ -97,6 +95,8 @@ void timed_log(int priority, const char *format, ...)
 {
     va_list args;
 
+    if (write_message != write_syslog && !somebody_reads())
+        return;
     va_start(args, format);
     write_formatted(priority, "", format, args);
     va_end(args);

@@ -44,6 +44,19 @@ static void parse_options(struct timed_options *options, int argc, char **argv)
         command_print("timed " ASYNCORE_VERSION "\n");
 }
 
+static void clean_up(void)
+{
+    timed_metrics_close();
+    asyncore_map_free(NULL);
+}
+
+/* From where on there is something to clean up. */
+static _Noreturn void fail(const char *what, int rc)
+{
+    clean_up();
+    timed_fail(EXIT_FAILURE, "%s: %s", what, strerror(-rc));
+}
+
 static void choose_poller(void)
 {
     const int rc = asyncore_map_set_poller(NULL, NULL);
@@ -51,7 +64,7 @@ static void choose_poller(void)
     if (rc == -EINVAL) /* it has been said what ASYNCORE_POLLER may be */
         exit(COMMAND_USAGE);
     if (rc < 0)
-        timed_fail(EXIT_FAILURE, "poller: %s", strerror(-rc));
+        fail("poller", rc);
 }
 
 static void choose_clock(const struct timed_options *options)
@@ -75,11 +88,11 @@ static void serve(const struct timed_sockets *sockets, const struct timed_option
     int rc = timed_serve(sockets, options);
 
     if (rc < 0)
-        timed_fail(EXIT_FAILURE, "serve: %s", strerror(-rc));
+        fail("serve", rc);
     if (options->metrics_file != NULL)
         rc = timed_metrics_begin(options->metrics_file);
     if (rc < 0)
-        timed_fail(EXIT_FAILURE, "metrics file %s: %s", options->metrics_file, strerror(-rc));
+        fail(options->metrics_file, rc);
     if (options->verbose || options->port == 0)
         timed_log(LOG_INFO, "listening on port %d", sockets->port);
 }
@@ -89,14 +102,10 @@ static void run(void)
     const int rc = asyncore_loop(-1, NULL, -1);
 
     if (rc < 0)
-        timed_fail(EXIT_FAILURE, "loop: %s", strerror(-rc));
+        fail("loop", rc);
+    clean_up();
     if (!timed_stopped())
         timed_fail(EXIT_FAILURE, "no listening socket is left");
-}
-
-static void clean_up(void)
-{
-    asyncore_map_free(NULL);
 }
 
 int main(int argc, char **argv)
@@ -109,12 +118,12 @@ int main(int argc, char **argv)
     parse_options(&options, argc, argv);
     timed_log_begin(&options);
     choose_clock(&options);
-    atexit(clean_up);
     choose_poller();
     timed_signals_begin();
     open_sockets(&sockets, &options);
     if (options.check) {
         timed_sockets_close(&sockets);
+        clean_up();
         return EXIT_SUCCESS;
     }
     serve(&sockets, &options);

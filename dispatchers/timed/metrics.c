@@ -116,6 +116,14 @@ static int open_directory(const char *path)
     return open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+void timed_metrics_close(void)
+{
+    asyncore_cancel(&timer);
+    if (directory >= 0)
+        close(directory);
+    directory = -1;
+}
+
 int timed_metrics_begin(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -132,17 +140,18 @@ int timed_metrics_begin(const char *path)
     if (directory < 0)
         return -errno;
     rc = timed_metrics_write();
-    return rc == 0 ? asyncore_call_every(&timer, SECONDS, write_now, NULL) : rc;
+    if (rc == 0)
+        rc = asyncore_call_every(&timer, SECONDS, write_now, NULL);
+    if (rc < 0)
+        timed_metrics_close();
+    return rc;
 }
 
 void timed_metrics_end(void)
 {
-    asyncore_cancel(&timer);
-    if (directory < 0)
-        return;
-    write_now(&timer);
-    close(directory);
-    directory = -1;
+    if (directory >= 0)
+        write_now(&timer);
+    timed_metrics_close();
 }
 
 int timed_metrics_directory(void)

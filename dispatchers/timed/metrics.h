@@ -10,8 +10,11 @@ int timed_metrics_begin(const char *path);
 /* Now; does nothing if there was no beginning.  Returns 0 or a negative errno. */
 int timed_metrics_write(void);
 
-/* Writes it for the last time. */
+/* Writes it for the last time, if there was a beginning. */
 void timed_metrics_end(void);
+
+/* The same, but that it writes nothing. */
+void timed_metrics_close(void);
 
 /* The descriptor of its directory; -1 if there is none. */
 int timed_metrics_directory(void);

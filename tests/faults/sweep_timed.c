@@ -1,68 +1,99 @@
 /* sweep_timed.c - the time server's daemon, as a whole. */
 #include "program.h"
 
+#include <asyncore.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int timed_main(int argc, char **argv);
 
 /* ==================================================
- * the world: a client, and then the operator who ends it
+ * the world: a client over TCP, one over UDP, and then the operator, who asks and ends it
  */
 
-static int step, client;
-static bool served;
+enum { ASK_TCP, HEAR_TCP, ASK_UDP, HEAR_UDP, TELL, STOP, OVER };
 
-static bool find_listener(struct sockaddr_in *addr)
+static int step, client = -1, last;
+static bool served[2];
+
+static bool find_socket(int type, struct sockaddr_in *addr)
 {
     for (int fd = 0; fd < 64; fd++) {
-        int listens = 0;
+        int of_type = 0, listens = 0;
         socklen_t size = sizeof listens, length = sizeof *addr;
 
-        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens &&
-            getsockname(fd, (struct sockaddr *)addr, &length) == 0 && addr->sin_family == AF_INET)
+        if (fd == client || getsockopt(fd, SOL_SOCKET, SO_TYPE, &of_type, &size) < 0 ||
+            of_type != type || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
+            listens != (type == SOCK_STREAM))
+            continue;
+        if (getsockname(fd, (struct sockaddr *)addr, &length) == 0 && addr->sin_family == AF_INET) {
+            addr->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
             return true;
+        }
     }
     return false;
 }
 
-static bool ask_daemon(void)
+/* One that it does not serve is left out. */
+static bool ask_daemon(int type)
 {
     struct sockaddr_in addr;
 
-    expect(find_listener(&addr));
-    client = peer_connect(&addr);
-    step = 1;
+    if (!find_socket(type, &addr)) {
+        step += 2;
+        return true;
+    }
+    if (type == SOCK_STREAM) {
+        client = peer_connect(&addr);
+    } else {
+        client = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+        expect(connect(client, (struct sockaddr *)&addr, sizeof addr) == 0);
+        expect(send(client, "", 0, 0) == 0);
+    }
+    step++;
     return true;
 }
 
-static bool hear_daemon(void)
+static bool hear_daemon(int type)
 {
     char answer[4];
     const ssize_t n = recv(client, answer, sizeof answer, 0);
 
-    if (n < 0 && errno == EAGAIN)
+    /* A datagram is there at once or never. */
+    if (n < 0 && errno == EAGAIN && type == SOCK_STREAM)
         return false;
     close(client);
-    served = n == (ssize_t)sizeof answer;
-    if (!served)
+    client = -1;
+    served[type == SOCK_DGRAM] = n == (ssize_t)sizeof answer;
+    if (n != (ssize_t)sizeof answer)
         again();
-    step = served ? 2 : 0;
+    step += n == (ssize_t)sizeof answer ? 1 : -1;
     return true;
 }
 
 static bool next_step(void)
 {
     switch (step) {
-    case 0:
-        return ask_daemon();
-    case 1:
-        return hear_daemon();
-    case 2:
-        step = 3;
-        raise(SIGTERM);
+    case ASK_TCP:
+        return ask_daemon(SOCK_STREAM);
+    case HEAR_TCP:
+        return hear_daemon(SOCK_STREAM);
+    case ASK_UDP:
+        return ask_daemon(SOCK_DGRAM);
+    case HEAR_UDP:
+        return hear_daemon(SOCK_DGRAM);
+    case TELL:
+        step = STOP;
+        raise(SIGUSR1);
+        return true;
+    case STOP:
+        step = OVER;
+        raise(last);
         return true;
     default:
         return false;
@@ -73,13 +104,23 @@ static bool next_step(void)
  * the scenarios
  */
 
+static int serve_until(int signum, char **argv)
+{
+    int status;
+
+    fault_world = next_step;
+    last = signum;
+    status = run_program(timed_main, argv, "");
+    if (status == 0) /* or it has said why it could not */
+        expect((served[0] || served[1] || fault_report->told > 0) && step == OVER);
+    if (client >= 0)
+        close(client);
+    return status;
+}
+
 static void serve(char **argv)
 {
-    fault_world = next_step;
-    if (run_program(timed_main, argv, "") == 0)
-        expect(served && step == 3);
-    if (step == 1)
-        close(client);
+    serve_until(SIGTERM, argv);
 }
 
 static void scenario_timed(void)
@@ -89,16 +130,115 @@ static void scenario_timed(void)
 
 static void scenario_timed_everywhere(void)
 {
-    serve((char *[]){"timed", "-p", "0", NULL});
+    serve((char *[]){"timed", "-p", "0", "--log-format", "json", "--idle", "3600", NULL});
 }
 
-/* The second address is another's: what was opened until then is closed. */
-static void scenario_taken(void)
+/* The second address is forbidden: what was opened until then is closed. */
+static void scenario_forbidden(void)
 {
-    fault_arm(FAULT_SECOND, FAULT_bind, 2, EADDRINUSE);
+    fault_arm(FAULT_SECOND, FAULT_bind, 3, EACCES);
     expect(run_program(timed_main,
                        (char *[]){"timed", "-p", "0", "-a", "127.0.0.1", "-a", "127.0.0.2", NULL},
                        "") == EXIT_FAILURE);
+}
+
+/* The port that the system has chosen is another's over UDP: it chooses again. */
+static void scenario_taken(void)
+{
+    fault_arm(FAULT_SECOND, FAULT_bind, 2, EADDRINUSE);
+    serve((char *[]){"timed", "-p", "0", "-a", "127.0.0.1", NULL});
+}
+
+static void scenario_check(void)
+{
+    run_program(timed_main, (char *[]){"timed", "--check", "-p", "0", "-a", "127.0.0.1", NULL}, "");
+}
+
+/* ---- sockets from elsewhere ---- */
+
+enum { FIRST = 3 };
+
+static int udp_socket(void)
+{
+    const struct sockaddr_in addr = loopback();
+    const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    expect(fd >= 0 && bind(fd, (const struct sockaddr *)&addr, sizeof addr) == 0);
+    return fd;
+}
+
+static void put(int fd, int place)
+{
+    if (fd == place)
+        return;
+    expect(dup2(fd, place) == place);
+    close(fd);
+}
+
+static void close_if_open(int fd)
+{
+    if (fcntl(fd, F_GETFD) >= 0)
+        close(fd);
+}
+
+static void scenario_activated(void)
+{
+    struct sockaddr_in addr;
+    char pid[16];
+
+    expect(fcntl(FIRST, F_GETFD) < 0);
+    put(udp_socket(), FIRST);
+    put(peer_listen(&addr), FIRST + 1);
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv("LISTEN_FDS", "2", 1);
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDNAMES", "udp:tcp", 1);
+    if (serve_until(SIGINT, (char *[]){"timed", NULL}) == 0)
+        return;
+    asyncore_map_free(NULL); /* which has one of them, perhaps */
+    close_if_open(FIRST);
+    close_if_open(FIRST + 1);
+}
+
+static void scenario_inetd(void)
+{
+    const int before = dup(STDIN_FILENO);
+
+    put(udp_socket(), STDIN_FILENO);
+    serve((char *[]){"timed", "--inetd", NULL});
+    put(before, STDIN_FILENO);
+}
+
+/* ---- the file for Prometheus ---- */
+
+static char directory[] = "/tmp/sweep_timed_XXXXXX";
+
+static void metrics(char *path)
+{
+    static const char *const left[] = {"timed.prom", "timed.prom.new"};
+    int fd;
+
+    serve((char *[]){"timed", "-v", "-p", "0", "-a", "127.0.0.1", "--metrics-file", path, NULL});
+    fd = open(directory, O_RDONLY | O_DIRECTORY);
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++)
+        unlinkat(fd, left[i], 0);
+    close(fd);
+    rmdir(directory);
+}
+
+static void scenario_metrics(void)
+{
+    char path[64];
+
+    expect(mkdtemp(directory) != NULL);
+    snprintf(path, sizeof path, "%s/timed.prom", directory);
+    metrics(path);
+}
+
+static void scenario_metrics_here(void)
+{
+    expect(mkdtemp(directory) != NULL && chdir(directory) == 0);
+    metrics((char[]){"timed.prom"});
 }
 
 static void scenario_help(void)
@@ -106,13 +246,20 @@ static void scenario_help(void)
     run_program(timed_main, (char *[]){"timed", "--help", NULL}, "usage: timed");
 }
 
-/* "the client's connection is then closed without an answer, as the RFC asks" (time_server.h) */
-static const enum fault_call time_unknown[] = {FAULT_CLOCK_REALTIME, FAULT_CALLS};
+/* "no answer, as the RFC asks" (time_service.h); and datagrams may be lost. */
+static const enum fault_call time_unknown[] = {FAULT_CLOCK_REALTIME, FAULT_sendto, FAULT_sendmsg,
+                                               FAULT_CALLS};
 
 static const struct scenario scenarios[] = {
     {"timed", scenario_timed, time_unknown},
     {"timed_everywhere", scenario_timed_everywhere, time_unknown},
-    {"timed_taken", scenario_taken, NULL},
+    {"timed_forbidden", scenario_forbidden, NULL},
+    {"timed_taken", scenario_taken, time_unknown},
+    {"timed_check", scenario_check, NULL},
+    {"timed_activated", scenario_activated, time_unknown},
+    {"timed_inetd", scenario_inetd, time_unknown},
+    {"timed_metrics", scenario_metrics, time_unknown},
+    {"timed_metrics_here", scenario_metrics_here, time_unknown},
     {"timed_help", scenario_help, NULL},
     {NULL, NULL, NULL},
 };

@@ -36,14 +36,17 @@ WRAP(int, accept4, (int fd, struct sockaddr *addr, socklen_t *length, int flags)
     return rc;
 }
 
-/* One that is not connected any more has been, and is at its end. */
+/* A stream that is not connected any more has been, and is at its end. */
 WRAP(int, getpeername, (int fd, struct sockaddr *addr, socklen_t *length))
 {
     const int error = FAULT_CHECK(getpeername);
+    int type = 0;
+    socklen_t size = sizeof type;
 
     if (error == 0)
         return getpeername(fd, addr, length);
-    if (error == ENOTCONN)
+    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+    if (error == ENOTCONN && type == SOCK_STREAM)
         shutdown(fd, SHUT_RDWR);
     errno = error;
     return -1;

@@ -25,6 +25,16 @@ WRAP(int, open64, (const char *path, int flags, ...))
     return FAULT_CHECK(open) != 0 ? -1 : open(path, flags);
 }
 
+WRAP(int, openat64, (int directory, const char *path, int flags, mode_t mode))
+{
+    return FAULT_CHECK(openat) != 0 ? -1 : openat(directory, path, flags, mode);
+}
+
+WRAP(int, renameat, (int from, const char *path, int to, const char *other))
+{
+    return FAULT_CHECK(renameat) != 0 ? -1 : renameat(from, path, to, other);
+}
+
 static ino_t bell; /* the pipe that the library has made for itself */
 
 /* What wakes the loop, an eventfd or a pipe: few bytes, which are read and written whole or not at
