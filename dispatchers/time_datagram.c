@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum {
+    BUFFER = 1 << 20,   /* bytes: a burst of a thousand waits there, if the system allows it */
     READS = 64,         /* in one event; then the others have their turn */
     LONGEST = 64,       /* bytes that a request may have */
     DAY = 24 * 60 * 60, /* seconds */
@@ -277,13 +278,14 @@ const struct asyncore_class time_datagram_class = {
  * knows. */
 static int look_at_socket(struct time_datagram *self)
 {
-    const int fd = asyncore_fileno(&self->base), on = 1;
+    const int fd = asyncore_fileno(&self->base), on = 1, buffer = BUFFER;
     struct sockaddr_storage addr;
     socklen_t addrlen;
     int rc = asyncore_getsockname(&self->base, &addr, &addrlen);
 
     if (rc < 0)
         return rc;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     self->port = port_of(&addr);
     self->everywhere = is_everywhere(&addr);
     if (!self->everywhere)

@@ -99,10 +99,10 @@ class Program:
 
     def __init__(self, *command, stream="stderr", tidy=True, **keywords):
         self.valgrind = ValgrindLog(command[0], tidy)
-        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: subprocess.PIPE}
+        pipes = {name: subprocess.DEVNULL for name in ("stdin", "stdout", "stderr")}
+        pipes[stream] = subprocess.PIPE
         pipes.update(keywords)
-        self.process = subprocess.Popen([*self.valgrind.prefix, *command],
-                                        stdin=subprocess.DEVNULL, **pipes)
+        self.process = subprocess.Popen([*self.valgrind.prefix, *command], **pipes)
         self.pipe = getattr(self.process, stream)
         self.buffer = b""
         Program.running.append(self)
