@@ -192,7 +192,11 @@ static bool take_all(struct timed_options *options, int argc, char **argv, char 
 
     translate(names, letters);
     opterr = 0;
-    optind = 1;
+#ifdef __linux__
+    optind = 0; /* begins anew, also where the last one was left in the middle of a word */
+#else
+    optind = optreset = 1;
+#endif
     while ((option = getopt_long(argc, argv, letters, names, NULL)) != -1) {
         const struct setting *setting = find(option);
 
