@@ -209,6 +209,20 @@ static void scenario_inetd(void)
     put(before, STDIN_FILENO);
 }
 
+/* Its standard input is no socket. */
+static void scenario_inetd_refused(void)
+{
+    expect(run_program(timed_main, (char *[]){"timed", "--inetd", NULL}, "") == EXIT_FAILURE);
+}
+
+/* Of the first socket no dispatcher can be made: the second is closed as well. */
+static void scenario_not_served(void)
+{
+    fault_arm(FAULT_SECOND, FAULT_F_GETFL, 1, EPERM);
+    expect(run_program(timed_main, (char *[]){"timed", "-p", "0", "-a", "127.0.0.1", NULL}, "") ==
+           EXIT_FAILURE);
+}
+
 /* ---- the file for Prometheus ---- */
 
 static char directory[] = "/tmp/sweep_timed_XXXXXX";
@@ -235,6 +249,12 @@ static void scenario_metrics(void)
     metrics(path);
 }
 
+static void scenario_metrics_full(void)
+{
+    fault_arm(FAULT_SECOND, FAULT_write, 1, ENOSPC);
+    scenario_metrics();
+}
+
 static void scenario_metrics_here(void)
 {
     expect(mkdtemp(directory) != NULL && chdir(directory) == 0);
@@ -258,7 +278,10 @@ static const struct scenario scenarios[] = {
     {"timed_check", scenario_check, NULL},
     {"timed_activated", scenario_activated, time_unknown},
     {"timed_inetd", scenario_inetd, time_unknown},
+    {"timed_inetd_refused", scenario_inetd_refused, NULL},
+    {"timed_not_served", scenario_not_served, NULL},
     {"timed_metrics", scenario_metrics, time_unknown},
+    {"timed_metrics_full", scenario_metrics_full, NULL},
     {"timed_metrics_here", scenario_metrics_here, time_unknown},
     {"timed_help", scenario_help, NULL},
     {NULL, NULL, NULL},
