@@ -1,9 +1,11 @@
 """timed asked by clients that others wrote, as their users ask, over TCP and UDP; and timec, of
 others' servers."""
 
+import os
 import re
 import socket
 import sys
+import time
 
 from others import (configuration, is_about_now, is_about_now_bytes, is_about_now_iso,
                     is_about_now_text, needs_ipv6, needs_option, needs_root, program, run)
@@ -11,15 +13,15 @@ from others import (configuration, is_about_now, is_about_now_bytes, is_about_no
 import tap
 from tap import Program, Timed, equal, matches
 
-SECOND = "2"  # how far from our clock a server's may be, for those that judge
+IN_UTC = dict(os.environ, TZ="UTC")
 
 
-def serve(protocol="tcp", address="127.0.0.1"):
+def serve(protocol="tcp", address="127.0.0.1", ahead=0):
     if protocol == "udp":
         needs_option("--udp")
     if ":" in address:
         needs_ipv6()
-    return Timed(address=address)
+    return Timed(*(["--epoch-offset", str(ahead)] if ahead else []), address=address)
 
 
 def good(name, *arguments, **keywords):
@@ -167,6 +169,42 @@ def test_python_udp():
 
 
 # ==================================================
+# the next era: in 2036 the protocol's numbers begin anew
+# ==================================================
+
+NEW_YEAR_2040 = 2208988800
+
+
+def serve_2040():
+    needs_option("--epoch-offset")
+    return serve(ahead=NEW_YEAR_2040 - int(time.time()))
+
+
+def is_new_year_2040(text):
+    assert re.search(r"\bSun Jan  1 00:0\d:\d\d (UTC )?2040\b", text), text
+
+
+def test_rdate_in_2040():
+    program("rdate")
+    server = serve_2040()
+    is_new_year_2040(good("rdate", "-p", "-o", str(server.port), "127.0.0.1", env=IN_UTC))
+    equal(server.stop(), 0)
+
+
+def test_busybox_in_2040():
+    program("busybox")
+    server = serve_2040()
+    is_new_year_2040(good("busybox", "rdate", "-p", f"127.0.0.1:{server.port}", env=IN_UTC))
+    equal(server.stop(), 0)
+
+
+def test_timec_in_2040():
+    server = serve_2040()
+    is_new_year_2040(good(tap.timec(), f"127.0.0.1:{server.port}"))
+    equal(server.stop(), 0)
+
+
+# ==================================================
 # nmap and monitoring
 # ==================================================
 
@@ -200,7 +238,7 @@ def test_nmap_knows_the_service():
 def ask_with_check_time(*options):
     program("check_time")
     server = serve("udp" if options else "tcp")
-    out = good("check_time", *options, "-H", "127.0.0.1", "-p", str(server.port), "-w", SECOND,
+    out = good("check_time", *options, "-H", "127.0.0.1", "-p", str(server.port), "-w", "2",
                "-c", "5")
     matches(out, r"TIME OK - \d second time difference\|.*\n")
     equal(server.stop(), 0)

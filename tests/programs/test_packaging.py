@@ -21,23 +21,35 @@ def unit(name):
         return re.sub(r"^(ExecStart=)/\S*/timed\b", rf"\1{tap.timed()}", file.read(), flags=re.MULTILINE)
 
 
-def analyze(*arguments):
-    """systemd-analyze, with the units in a directory of their own."""
+def write(*path, text):
+    os.makedirs(os.path.join(*path[:-1]), exist_ok=True)
+    with open(os.path.join(*path), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def analyze(*arguments, drop_in=None):
+    """systemd-analyze, with the units where it finds them first; drop_in is the name of one, and a text
+    for it."""
     if shutil.which("systemd-analyze") is None:
         raise tap.Skip("systemd-analyze is not installed")
     with tempfile.TemporaryDirectory(prefix="units-") as directory:
         for name in UNITS:
-            with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
-                file.write(unit(name))
-        return run("systemd-analyze", *arguments, cwd=directory)
+            write(directory, name, text=unit(name))
+        if drop_in is not None:
+            write(directory, drop_in[0] + ".d", "override.conf", text=drop_in[1])
+        environment = dict(os.environ, SYSTEMD_UNIT_PATH=directory + ":")
+        return run("systemd-analyze", *arguments, cwd=directory, env=environment)
+
+
+def verify(drop_in=None):
+    status, out, err = analyze("verify", "--man=no", *UNITS, drop_in=drop_in)
+    # It may find fault with other units of the machine.
+    equal([line for line in (out + err).splitlines() if re.search("timed|units-", line)], [])
+    equal(status, 0)
 
 
 def test_units_are_right():
-    status, out, err = analyze("verify", "--man=no", *(f"./{name}" for name in UNITS))
-    # It may find fault with other units of the machine.
-    complaints = [line for line in (out + err).splitlines() if "timed" in line]
-    equal(complaints, [])
-    equal(status, 0)
+    verify()
 
 
 def is_safe(name, limit):
@@ -64,6 +76,30 @@ def test_commands_of_the_units():
         program, *arguments = shlex.split(command)
         equal(program, tap.timed())
         equal(run(program, *arguments, "--version")[0], 0)
+
+
+def page():
+    with open(os.path.join(SOURCE, "docs", "deploy.md"), encoding="utf-8") as file:
+        return file.read()
+
+
+def test_drop_ins_of_the_page_are_right():
+    """systemd takes each."""
+    found = re.findall(r"^```ini\n# /etc/systemd/system/(timed\.\w+)\.d/\S+\n(.*?)^```$", page(),
+                       re.DOTALL | re.MULTILINE)
+    assert len(found) >= 3, found
+    for name, text in found:
+        verify((name, text.replace("/usr/local/sbin/timed", tap.timed())))
+
+
+def test_commands_of_the_page():
+    """Their options are those of the programs."""
+    for program, path in ("timed", tap.timed()), ("timec", tap.timec()):
+        commands = re.findall(rf"(?:^|[ =/`]){program}  ?(-[^`&\n]*)", page(), re.MULTILINE)
+        used = {option for command in commands for option in re.findall(r"--[\w-]+", command)}
+        assert used, program
+        _, usage, _ = run(path, "--help")
+        equal(used - set(re.findall(r"--[\w-]+", usage)), set())
 
 
 def test_units_speak_of_each_other():
