@@ -302,19 +302,6 @@ static int look_at_socket(struct time_datagram *self)
     return 0;
 }
 
-static int bind_to(struct asyncore_dispatcher *self, const struct sockaddr *addr, socklen_t addrlen)
-{
-    const int on = 1;
-    const int rc = asyncore_create_socket(self, addr->sa_family, SOCK_DGRAM);
-
-    if (rc < 0)
-        return rc;
-    if (addr->sa_family == AF_INET6 &&
-        setsockopt(asyncore_fileno(self), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
-        return -errno;
-    return asyncore_bind(self, addr, addrlen);
-}
-
 static int begin(struct time_datagram *self, const struct asyncore_class *cls, int fd,
                  struct asyncore_map *map)
 {
@@ -330,7 +317,7 @@ int time_datagram_init(struct time_datagram *self, const struct asyncore_class *
 
     if (rc < 0)
         return rc;
-    rc = bind_to(&self->base, addr, addrlen);
+    rc = time_service_bind(&self->base, SOCK_DGRAM, addr, addrlen);
     if (rc == 0)
         rc = look_at_socket(self);
     if (rc < 0)

@@ -216,20 +216,6 @@ static int begin_to_listen(struct time_server *self)
     return rc;
 }
 
-static int bind_to(struct asyncore_dispatcher *self, const struct sockaddr *addr, socklen_t addrlen)
-{
-    const int on = 1;
-    int rc = asyncore_create_socket(self, addr->sa_family, SOCK_STREAM);
-
-    if (rc < 0)
-        return rc;
-    if (addr->sa_family == AF_INET6 &&
-        setsockopt(asyncore_fileno(self), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
-        return -errno;
-    rc = asyncore_set_reuse_addr(self);
-    return rc == 0 ? asyncore_bind(self, addr, addrlen) : rc;
-}
-
 int time_server_init(struct time_server *self, const struct asyncore_class *cls,
                      const struct sockaddr *addr, socklen_t addrlen, struct asyncore_map *map)
 {
@@ -237,7 +223,7 @@ int time_server_init(struct time_server *self, const struct asyncore_class *cls,
 
     if (rc < 0)
         return rc;
-    rc = bind_to(&self->base, addr, addrlen);
+    rc = time_service_bind(&self->base, SOCK_STREAM, addr, addrlen);
     if (rc == 0)
         rc = begin_to_listen(self);
     if (rc < 0)

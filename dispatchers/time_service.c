@@ -3,6 +3,7 @@
 
 #include "rate_limit.h"
 
+#include <errno.h>
 #include <string.h>
 
 void time_service_bytes(time_t now, unsigned char bytes[4])
@@ -38,6 +39,22 @@ void time_service_init(struct time_service *self)
 {
     memset(self, 0, sizeof *self);
     self->clock = system_clock;
+}
+
+int time_service_bind(struct asyncore_dispatcher *self, int type, const struct sockaddr *addr,
+                      socklen_t addrlen)
+{
+    const int on = 1;
+    int rc = asyncore_create_socket(self, addr->sa_family, type);
+
+    if (rc < 0)
+        return rc;
+    if (addr->sa_family == AF_INET6 &&
+        setsockopt(asyncore_fileno(self), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+        return -errno;
+    if (type == SOCK_STREAM)
+        rc = asyncore_set_reuse_addr(self);
+    return rc == 0 ? asyncore_bind(self, addr, addrlen) : rc;
 }
 
 bool time_service_admits(struct time_service *self, const struct sockaddr *addr)

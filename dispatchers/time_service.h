@@ -5,9 +5,8 @@
 #ifndef TIME_SERVICE_H
 #define TIME_SERVICE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/socket.h>
+#include <asyncore.h>
+
 #include <time.h>
 
 /* From 1900-01-01, where the protocol's seconds begin, to 1970-01-01. */
@@ -53,6 +52,11 @@ struct time_service {
 };
 
 void time_service_init(struct time_service *self);
+
+/* Opens a socket of this type, SOCK_STREAM or SOCK_DGRAM, for the dispatcher, and binds it to addr; IPv6
+ * takes IPv6 alone.  Returns 0 or a negative errno. */
+int time_service_bind(struct asyncore_dispatcher *self, int type, const struct sockaddr *addr,
+                      socklen_t addrlen);
 
 /* Is this source within its limit? */
 bool time_service_admits(struct time_service *self, const struct sockaddr *addr);

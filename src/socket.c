@@ -290,35 +290,8 @@ ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, s
  * datagrams
  */
 
-ssize_t asyncore_recvmsg(struct asyncore_dispatcher *self, struct msghdr *message)
+static ssize_t transferred(struct asyncore_dispatcher *self, ssize_t n)
 {
-    const int rc = asyncore__check_socket(self);
-    ssize_t n;
-
-    if (rc < 0)
-        return rc;
-    if (message == NULL)
-        return -EINVAL;
-    do
-        n = recvmsg(self->fd, message, 0);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    return self->timeouts == NULL ? n : asyncore__active(self, n);
-}
-
-ssize_t asyncore_sendmsg(struct asyncore_dispatcher *self, const struct msghdr *message)
-{
-    const int rc = asyncore__check_socket(self);
-    ssize_t n;
-
-    if (rc < 0)
-        return rc;
-    if (message == NULL)
-        return -EINVAL;
-    do
-        n = sendmsg(self->fd, message, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
     if (n < 0)
         return -errno;
     return self->timeouts == NULL ? n : asyncore__active(self, n);
@@ -337,11 +310,9 @@ ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *buffer, size_t
         n = recvfrom(self->fd, buffer, size, 0, (struct sockaddr *)addr,
                      addr != NULL ? &length : NULL);
     while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    if (addr != NULL && addrlen != NULL)
+    if (n >= 0 && addr != NULL && addrlen != NULL)
         *addrlen = length;
-    return self->timeouts == NULL ? n : asyncore__active(self, n);
+    return transferred(self, n);
 }
 
 ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data, size_t size,
@@ -355,7 +326,35 @@ ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data, size
     do
         n = sendto(self->fd, data, size, MSG_NOSIGNAL, addr, addrlen);
     while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    return self->timeouts == NULL ? n : asyncore__active(self, n);
+    return transferred(self, n);
+}
+
+ssize_t asyncore_recvmsg(struct asyncore_dispatcher *self, struct msghdr *message)
+{
+    const int rc = asyncore__check_socket(self);
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    if (message == NULL)
+        return -EINVAL;
+    do
+        n = recvmsg(self->fd, message, 0);
+    while (n < 0 && errno == EINTR);
+    return transferred(self, n);
+}
+
+ssize_t asyncore_sendmsg(struct asyncore_dispatcher *self, const struct msghdr *message)
+{
+    const int rc = asyncore__check_socket(self);
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    if (message == NULL)
+        return -EINVAL;
+    do
+        n = sendmsg(self->fd, message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return transferred(self, n);
 }
