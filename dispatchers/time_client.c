@@ -42,6 +42,9 @@ static struct time_client *client_of_again(struct asyncore_timer *again)
 
 static void finish(struct time_client *client, int error)
 {
+    /* A timer may come due in the very pass in which it was closed: the outcome is known then. */
+    if (asyncore_fileno(&client->base) < 0)
+        return;
     client->error = error;
     asyncore_close(&client->base); /* and time_client_destroy() reports */
 }

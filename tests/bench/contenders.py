@@ -8,6 +8,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 CPYTHON = os.path.join(HERE, "asyncore_cpython.py")
 INETD = os.path.join(HERE, "inetd.py")
+# Where script/unpack puts what is not installed.
+PACKAGES = os.path.join(HERE, "..", "..", "build-packages")
 
 OURS = "asyncore", "timed"
 NAMES = "epoll", "asyncore", "libev", "libevent", "libuv"
@@ -45,9 +47,9 @@ def echo(build):
     }
 
 
-def inetd(build, name):
+def inetd(name):
     """In a file system of its own, as far as /etc/services goes."""
-    return ["unshare", "--mount", sys.executable, INETD, os.path.join(build, "packages"), name]
+    return ["unshare", "--mount", sys.executable, INETD, PACKAGES, name]
 
 
 def timed(build, *options):
@@ -64,8 +66,8 @@ def time(build):
             "libev": bench(build, "libev", "epoll") + ["time"],
             "libevent": bench(build, "libevent", "epoll") + ["time"],
             "libuv": bench(build, "libuv") + ["time"],
-            "xinetd": inetd(build, "xinetd"),
-            "openbsd-inetd": inetd(build, "openbsd-inetd"),
+            "xinetd": inetd("xinetd"),
+            "openbsd-inetd": inetd("openbsd-inetd"),
         },
         "select": {
             "hand-written select": bench(build, "select") + ["time"],

@@ -48,11 +48,11 @@ def main(tests=None):
     sys.exit(1 if failures else 0)
 
 
-def run(*command, tidy=True, **keywords):
+def run(*command, tidy=True, patience=PATIENCE, **keywords):
     """Runs a command to its end: (exit status, standard output, standard error)."""
     valgrind = ValgrindLog(command[0], tidy)
     done = subprocess.run([*valgrind.prefix, *command], capture_output=True, text=True,
-                          timeout=PATIENCE, stdin=subprocess.DEVNULL, **keywords)
+                          timeout=patience, stdin=subprocess.DEVNULL, **keywords)
     valgrind.check()
     return done.returncode, done.stdout, done.stderr
 

@@ -28,7 +28,8 @@ int main(void)
 
 
 def good(*command, **keywords):
-    status, out, err = run(*command, **keywords)
+    # Some of it builds everything anew.
+    status, out, err = run(*command, patience=10 * tap.PATIENCE, **keywords)
     assert status == 0, f"{' '.join(command)}: {out}{err}"
     return out
 
