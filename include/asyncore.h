@@ -372,8 +372,9 @@ ASYNCORE_API int asyncore_detach(struct asyncore_dispatcher *self);
 
 /* dispatcher.close().  At once: out of the map, descriptor closed, flags false, no handler ever
  * called again; destroy() follows as said at the top.  Closing a closed dispatcher does nothing.
- * handle_close is not called.  Returns 0, -EINVAL, or what close() failed with (the dispatcher is
- * closed all the same). */
+ * handle_close is not called.  A dispatcher that is out of its map while another in there has its
+ * number leaves the descriptor to that.  Returns 0, -EINVAL, or what close() failed with (the
+ * dispatcher is closed all the same). */
 ASYNCORE_API int asyncore_close(struct asyncore_dispatcher *self);
 
 /* The attributes _fileno (-1: none), _map, connected, accepting, connecting. */

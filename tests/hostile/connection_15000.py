@@ -6,8 +6,14 @@ from common.protocols import reset
 COUNT = 15000
 FEWEST = {"proxy": 2000}  # whose descriptors are twice as many: as many as it may have
 HEAVY = True
-ON_EPOLL = "accepting n connections takes n passes that look at n each; --all has the time"
 SKIP = {"chat": "each guest is told of each: 112,500,000 lines"}
+
+
+def takes_long(protocol, poller):
+    """Why this is left to --all; None if it is not."""
+    if protocol == "time" or (protocol, poller) == ("echo", "epoll"):
+        return None
+    return "accepting n connections takes n passes that look at n each; --all has the time"
 
 
 def connect_all(target, count):

@@ -39,9 +39,10 @@ def is_heavy(attack):
     return getattr(importlib.import_module(attack), "HEAVY", False)
 
 
-def on_epoll_alone(attack):
-    """Why it is not made on other pollers when there is little time; None if it is."""
-    return getattr(importlib.import_module(attack), "ON_EPOLL", None)
+def takes_long(attack, protocol, poller):
+    """Why it is not made when there is little time; None if it is."""
+    judge = getattr(importlib.import_module(attack), "takes_long", None)
+    return judge and judge(protocol, poller)
 
 
 class Result:
@@ -110,9 +111,8 @@ class Sweep:
         self.tap.add(Result(self.name, self.poller, "end", 1 if complaint else 0, line))
 
     def attack(self, attack):
-        why = on_epoll_alone(attack)
-        if why and not self.options.all and self.poller != "epoll" and \
-                self.server.protocol != "time":
+        why = takes_long(attack, self.server.protocol, self.poller)
+        if why and not self.options.all:
             return frame.SKIPPED, f"{attack}: skipped: {why}"
         command = [sys.executable, "-S", os.path.join(HERE, attack + ".py"), self.server.protocol,
                    str(self.server.port), "--pid", str(self.server.process.pid)]
@@ -231,7 +231,7 @@ def check_page():
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true",
-                        help="for longer, and on each poller what takes long on some")
+                        help="for longer, and what takes long too")
     parser.add_argument("--table", action="store_true", help="write docs/hostile.md")
     parser.add_argument("--check", action="store_true", help="only see whether it is up to date")
     parser.add_argument("--build", default=os.environ.get("BUILD", os.path.join(SOURCE, "build")))

@@ -42,11 +42,12 @@ this library each.
 | a listening socket given to the constructor is served as a channel | it is accepting | `dispatcher`: on_a_listening_socket |
 | `bind()`, `listen()` and `connect()` that fail leave `addr`, `accepting` and `connecting` set | nothing has changed | `dispatcher`: failing_listen_changes_nothing; `connect`: refused_at_once |
 | `connect()` to an AF_UNIX backlog that is full counts as under way, and then as made | `-EAGAIN` | `connect`: unix_backlog_full_is_an_error |
+| `connect()` in a pass that has found the socket ready, as after a refusal: what is left of the event takes it for connected | what was found before is forgotten | `connect`: connect_when_found_ready, connect_again_in_handle_error |
 | `connect()` on a connected socket calls `handle_connect` again | `-EISCONN` | `connect`: connected_already |
 | `close_all()` stops at an error, and forgets who comes meanwhile | all are closed, the first error is returned | `map`: close_all_closes_latecomers |
 | a `send` in `handle_close` calls `handle_close` until the stack ends | it is not called from itself | `data`: send_in_handle_close |
 | `set_reuse_addr()` hides errors | returns them | `dispatcher`: set_reuse_addr |
-| an empty datagram closes | it is a datagram | `data`: empty_datagram_is_no_end |
+| an empty datagram closes | it is a datagram | `datagram`: empty_datagram_is_no_end |
 | `ENOBUFS` and `ENOMEM` close the sender; `ETIMEDOUT` and unreachable networks are crashes | nothing was sent; the connection is gone, and `handle_close` is called | by reading: `src/socket.c` |
 | what is sent to a connection that is gone is kept, and nobody told | `-EPIPE`; `-ESHUTDOWN` after close_when_done | `dispatcher_with_send`: peer_is_gone; `asynchat`: push_after_close_when_done |
 | an async_chat whose terminator was never set closes | the terminator is none | `asynchat`: none |

@@ -145,7 +145,7 @@ class Target:
         """Connections that it has, by its descriptors; None if nobody knows."""
         if self.process is None:
             return None
-        return (len(self.process.descriptors()) - self.descriptors) / self.protocol.per_connection
+        return (self.process.count_descriptors() - self.descriptors) / self.protocol.per_connection
 
     def fate(self, crowd, word):
         """What has become of those who do not read: the word, if they are still there."""
@@ -196,8 +196,8 @@ class Target:
     def check_descriptors(self):
         if self.process is None:
             return
-        wait_until(lambda: len(self.process.descriptors()) <= self.descriptors,
-                   lambda: f"{len(self.process.descriptors()) - self.descriptors} descriptors are "
+        wait_until(lambda: self.process.count_descriptors() <= self.descriptors,
+                   lambda: f"{self.process.count_descriptors() - self.descriptors} descriptors are "
                            "left behind")
 
     def before(self):
@@ -208,7 +208,7 @@ class Target:
         # Those who have just been served may not be gone yet.
         counts = collections.deque(maxlen=5)
         while len(counts) < 5 or len(set(counts)) > 1:
-            counts.append(len(self.process.descriptors()))
+            counts.append(self.process.count_descriptors())
             time.sleep(0.01)
         self.descriptors = counts[0]
         self.memory = self.process.memory()
