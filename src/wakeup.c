@@ -17,15 +17,12 @@
 #endif
 
 /* ends[0] is to be read, ends[1] to be written; they may be the same. */
-#if defined(ASYNCORE__HAVE_EVENTFD)
 static int open_ends(int ends[2])
 {
+#if defined(ASYNCORE__HAVE_EVENTFD)
     ends[0] = ends[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return ends[0] < 0 ? -errno : 0;
-}
 #elif defined(__APPLE__)
-static int open_ends(int ends[2])
-{
     if (pipe(ends) < 0)
         return -errno;
     for (int i = 0; i < 2; i++) {
@@ -33,13 +30,10 @@ static int open_ends(int ends[2])
         fcntl(ends[i], F_SETFD, FD_CLOEXEC);
     }
     return 0;
-}
 #else
-static int open_ends(int ends[2])
-{
     return pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0 ? -errno : 0;
-}
 #endif
+}
 
 static void close_ends(const int ends[2])
 {

@@ -193,6 +193,8 @@ def compile_c(source, program, *options, compiler=None):
     flags = ["-Wall", "-Wextra", "-Werror"]
     if os.environ.get("SANITIZE", "none") != "none":
         flags.append("-fsanitize=" + os.environ["SANITIZE"])
+    if os.environ.get("COVERAGE"):
+        flags.append("--coverage")
     command = [*(compiler or os.environ.get("CC", "cc")).split(), *flags, "-o", program, source,
                "-I" + os.path.join(os.environ["SOURCE"], "include"), *options,
                os.path.join(os.environ["BUILD"], "src", "libasyncore.a")]
