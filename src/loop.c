@@ -158,21 +158,25 @@ static inline int dispatch(struct asyncore_map *map, unsigned event,
     return 0;
 }
 
-/* Those who cannot be waited for: dead, or refused by the poller. */
-static int dispatch_failures(struct asyncore_map *map)
+/* Those who cannot be waited for: dead, or refused by the poller.  Should they live, or not be called
+ * because the wait failed or one of them ends the pass, they are asked again. */
+static int dispatch_failures(struct asyncore_map *map, int rc)
 {
     const unsigned failures = ASYNCORE__DEAD | ASYNCORE__FAILED;
-    int rc = 0;
 
-    for (size_t i = 0; rc == 0 && (map->found & failures) != 0 && i < map->ready_count; i++) {
+    if ((map->found & failures) == 0)
+        return rc;
+    for (size_t i = 0; i < map->ready_count; i++)
+        if (is_for(&map->ready[i], failures))
+            asyncore__changed(map->ready[i].channel->dispatcher);
+    for (size_t i = 0; rc == 0 && i < map->ready_count; i++) {
         const struct asyncore__ready *ready = &map->ready[i];
         struct asyncore_dispatcher *obj = ready->channel->dispatcher;
 
-        if (!is_for(ready, failures))
-            continue;
-        asyncore__changed(obj); /* should it live, it is asked again */
-        rc = asyncore__except(
-            obj, (ready->events & ASYNCORE__DEAD) != 0 ? asyncore_handle_close(obj) : ready->error);
+        if (is_for(ready, failures))
+            rc = asyncore__except(obj, (ready->events & ASYNCORE__DEAD) != 0
+                                           ? asyncore_handle_close(obj)
+                                           : ready->error);
     }
     return rc;
 }
@@ -192,8 +196,7 @@ static int pass(struct asyncore_map *map, int64_t timeout)
     }
     if (map->ready_count > 0 || map->asked != NULL)
         map->dead_sought = false;
-    if (rc == 0)
-        rc = dispatch_failures(map);
+    rc = dispatch_failures(map, rc);
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__READ, read_obj);
     if (rc == 0)

@@ -110,8 +110,12 @@ int asyncore__wakeup_open(struct asyncore_map *map)
     struct asyncore_channel *channel = &map->wakeup_channel;
     int ends[2], rc;
 
-    if (channel->dispatcher != NULL)
-        return channel->interest != 0 ? 0 : watch(map, channel->fd);
+    if (channel->dispatcher != NULL) {
+        rc = watch(map, channel->fd);
+        if (rc != -EBADF)
+            return rc;
+        asyncore__wakeup_forget(map);
+    }
     rc = open_ends(ends);
     if (rc == 0)
         rc = avoid_dead(map, ends);

@@ -184,6 +184,18 @@ static bool are_buried(void)
     return asyncore_map_count(NULL) == 0;
 }
 
+/* What wakes the loop is opened while there are some. */
+void scenario_dead_before_the_wakeup(void)
+{
+    for (newcomer = 0; newcomer < 3; newcomer++)
+        must(add_dead);
+    fault_closed_behind = true;
+    for (int i = 0; i < 3; i++)
+        close(asyncore_fileno(&dead[i]));
+    pass_until(are_buried);
+    expect(deaths == 3 || fault_fired(FAULT_FIRST) > 0);
+}
+
 void scenario_dead(void)
 {
     wanted = asyncore_map_get_poller(NULL);

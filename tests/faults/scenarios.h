@@ -29,6 +29,7 @@ void scenario_own_map(void);
 void scenario_crowd(void);
 void scenario_switch(void);
 void scenario_dead(void);
+void scenario_dead_before_the_wakeup(void);
 
 /* scenario_refusal.c */
 void scenario_refused_descriptors(void);

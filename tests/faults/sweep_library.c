@@ -40,6 +40,7 @@ static const struct scenario scenarios[] = {
     {"crowd", scenario_crowd, NULL},
     {"switch", scenario_switch, NULL},
     {"dead", scenario_dead, NULL},
+    {"dead_before_the_wakeup", scenario_dead_before_the_wakeup, NULL},
     {"big_output", scenario_big_output, NULL},
     {"send_last", scenario_send_last, NULL},
     {"idle_timeout", scenario_idle_timeout, NULL},
