@@ -348,11 +348,12 @@ int asynchat__handle_read(struct asyncore_dispatcher *base)
 int asynchat_collect_incoming_data(struct asyncore_dispatcher *base, const void *data, size_t size)
 {
     struct asynchat_async_chat *self = asynchat__chat(base);
-    const size_t need = self->incoming_length + size + 1;
     const int rc = asynchat__check(self);
+    size_t need;
 
     if (rc < 0)
         return rc;
+    need = self->incoming_length + size + 1;
     if (need <= size)
         return -ENOMEM;
     if (need > self->incoming_size) {

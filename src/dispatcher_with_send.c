@@ -71,7 +71,7 @@ int asyncore_initiate_send(struct asyncore_dispatcher_with_send *self)
 {
     struct asyncore_map *map;
     ssize_t num_sent;
-    int rc = asyncore__check_socket(&self->base);
+    int rc = asyncore__check_socket(self != NULL ? &self->base : NULL);
 
     if (rc < 0 || self->out_length == 0)
         return rc;

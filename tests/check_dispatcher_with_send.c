@@ -1,6 +1,8 @@
 /* check_dispatcher_with_send.c - buffered output. */
 #include "support.h"
 
+#include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 
 static struct asyncore_dispatcher_with_send s;
@@ -135,8 +137,6 @@ START_TEST(test_close_when_done_with_nothing_to_send)
     poll_once(NULL);
     assert_trace("close ");
     ck_assert_int_eq(asyncore_close_when_done(&s), -EBADF);
-    ck_assert_int_eq(asyncore_close_when_done(NULL), -EINVAL);
-    ck_assert_uint_eq(asyncore_out_buffer(NULL), 0);
     close(peer);
 }
 END_TEST
@@ -190,6 +190,72 @@ START_TEST(test_no_send_last)
 }
 END_TEST
 
+START_TEST(test_unusable)
+{
+    const struct sockaddr_in addr = loopback(0);
+    int ends[2];
+
+    make();
+    asyncore_close(&s.base);
+    ck_assert_int_eq(asyncore_initiate_send(&s), -EBADF);
+    ck_assert_int_eq(asyncore_dispatcher_with_send_class.send(&s.base, "x", 1), -EBADF);
+    ck_assert_int_eq(asyncore_dispatcher_with_send_class.handle_write(&s.base), -EBADF);
+    ck_assert_int_eq(asyncore_initiate_send(NULL), -EINVAL);
+    ck_assert_int_eq(asyncore_close_when_done(NULL), -EINVAL);
+    ck_assert_uint_eq(asyncore_out_buffer(NULL), 0);
+    close(peer);
+
+    tcp_pair(ends);
+    ck_assert_int_eq(asyncore_dispatcher_with_send_init(NULL, &sender_class, ends[0],
+                                                        (const struct sockaddr *)&addr, sizeof addr,
+                                                        NULL),
+                     -ENOMEM);
+    ck_assert_int_eq(
+        asyncore_dispatcher_with_send_init(NULL, &sender_class, ends[1], NULL, 0, NULL), -EINVAL);
+    ck_assert_int_eq(fcntl(ends[0], F_GETFD), -1);
+    ck_assert_int_eq(fcntl(ends[1], F_GETFD), -1);
+}
+END_TEST
+
+START_TEST(test_accepted)
+{
+    const struct sockaddr_in addr = loopback(htons(4711));
+    char text[64];
+    int ends[2];
+
+    tcp_pair(ends);
+    ck_assert_int_eq(asyncore_dispatcher_with_send_init(&s, &sender_class, ends[0],
+                                                        (const struct sockaddr *)&addr, sizeof addr,
+                                                        NULL),
+                     0);
+    asyncore_repr(&s.base, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "connected 127.0.0.1:4711"));
+    ck_assert_int_eq(asyncore_send(&s.base, "x", 1), 1);
+    ck_assert_int_eq(recv(ends[1], text, sizeof text, 0), 1);
+    close(ends[1]);
+}
+END_TEST
+
+/* With what waits it is more than a size_t can say; and that stays. */
+START_TEST(test_more_than_there_can_be)
+{
+    static char data[200000];
+
+    make();
+    ck_assert_int_eq(asyncore_send(&s.base, data, sizeof data), sizeof data);
+    ck_assert_uint_gt(asyncore_out_buffer(&s), 0);
+    ck_assert_int_eq(asyncore_send(&s.base, data, SIZE_MAX), -ENOMEM);
+    for (size_t received = 0; received < sizeof data;) {
+        const ssize_t n = recv(peer, data, sizeof data, MSG_DONTWAIT);
+
+        received += n > 0 ? (size_t)n : 0;
+        ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    }
+    ck_assert_uint_eq(asyncore_out_buffer(&s), 0);
+    close(peer);
+}
+END_TEST
+
 START_TEST(test_writable_until_connected)
 {
     struct sockaddr_in addr;
@@ -219,6 +285,9 @@ int main(void)
     tcase_add_test(tcase, test_close_when_done_with_nothing_to_send);
     tcase_add_loop_test(tcase, test_opened_again_after_close_when_done, 0, 2);
     tcase_add_test(tcase, test_no_send_last);
+    tcase_add_test(tcase, test_unusable);
+    tcase_add_test(tcase, test_accepted);
+    tcase_add_test(tcase, test_more_than_there_can_be);
     tcase_add_test(tcase, test_writable_until_connected);
     return run_suite(suite);
 }
