@@ -22,8 +22,6 @@ const char *asyncore_ntop(const struct sockaddr *addr, socklen_t addrlen, char *
 {
     char host[ASYNCORE_ADDRSTRLEN], port[8];
 
-    if (size == 0)
-        return buffer;
     if (addr == NULL || addrlen < sizeof addr->sa_family)
         snprintf(buffer, size, "(none)");
     else if (addr->sa_family == AF_UNIX)

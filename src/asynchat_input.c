@@ -133,7 +133,7 @@ static char *make_room(struct asynchat_async_chat *self)
 {
     const size_t need = self->in_length + self->ac_in_buffer_size;
 
-    if (self->in_start > 0 && self->in_length > 0)
+    if (self->in_start > 0)
         memmove(self->in_buffer, self->in_buffer + self->in_start, self->in_length);
     self->in_start = 0;
     if (need < self->in_length)
@@ -258,7 +258,7 @@ static int step(struct asynchat_async_chat *self, bool *more)
         self->unterminated + size > self->max_incoming)
         return -EMSGSIZE;
     rc = collect(self, size);
-    *more = is_found || (!is_string && self->in_length > 0);
+    *more = is_found;
     if (is_over(self, generation, rc))
         return rc;
     return is_found ? found(self, terminator_size) : 0;

@@ -134,8 +134,7 @@ static int dispatcher_with_send_handle_write(struct asyncore_dispatcher *self)
 
     asyncore__enter(map);
     rc = asyncore_initiate_send(with_send(self));
-    if (rc == 0 && close_when_done(with_send(self)) && with_send(self)->out_length == 0 &&
-        asyncore__check_socket(self) == 0)
+    if (rc == 0 && close_when_done(with_send(self)) && with_send(self)->out_length == 0)
         rc = asyncore_handle_close(self);
     asyncore__leave(map);
     return rc;

@@ -67,7 +67,7 @@ int asyncore_handle_read_event(struct asyncore_dispatcher *self)
     /* accepting sockets are never connected, they "spawn" new sockets that are connected */
     if (self->accepting)
         return asyncore_handle_accept(self);
-    if (self->connecting && !self->connected)
+    if (self->connecting)
         return outcome_first(self, asyncore_handle_read);
     return asyncore_handle_read(self);
 }
@@ -79,7 +79,7 @@ int asyncore_handle_write_event(struct asyncore_dispatcher *self)
     /* Accepting sockets shouldn't get a write event.  We will pretend it didn't happen. */
     if (rc < 0 || self->accepting)
         return rc;
-    if (self->connecting && !self->connected)
+    if (self->connecting)
         return outcome_first(self, asyncore_handle_write);
     return asyncore_handle_write(self);
 }
@@ -108,7 +108,7 @@ bool asyncore__is_error(int rc)
 
 void asyncore__raise(struct asyncore_map *map, int rc)
 {
-    if (rc < 0 && map->raised == 0)
+    if (rc < 0)
         map->raised = rc;
 }
 

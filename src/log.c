@@ -9,10 +9,9 @@
 static void write_to_stderr(enum asyncore_log_type type, const char *message)
 {
     static const char *const names[] = {"log", "info", "warning", "error"};
-    const char *name = (unsigned)type < sizeof names / sizeof names[0] ? names[type] : "log";
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     char line[512];
-    int length = snprintf(line, sizeof line, "%s: %s\n", name, message);
+    int length = snprintf(line, sizeof line, "%s: %s\n", names[type], message);
 
     if (length >= (int)sizeof line) {
         length = (int)sizeof line - 1;

@@ -208,9 +208,7 @@ void asyncore__always_ready_find(struct asyncore_map *map)
 {
     for (size_t i = 0; i < map->always_ready_count; i++) {
         struct asyncore_channel *channel = map->always_ready[i];
-        const unsigned events = asyncore__poll_found(POLLIN | POLLOUT, channel->interest);
 
-        if (events != 0)
-            asyncore__found(map, channel, events);
+        asyncore__found(map, channel, asyncore__poll_found(POLLIN | POLLOUT, channel->interest));
     }
 }

@@ -72,7 +72,7 @@ static inline unsigned asyncore__poll_found(unsigned revents, unsigned interest)
     if ((revents & (POLLHUP | POLLERR)) != 0)
         revents |= (revents & POLLERR) != 0 ? POLLIN | POLLOUT : POLLIN;
     if (interest == ASYNCORE__CONNECT)
-        return revents != 0 ? ASYNCORE__WRITE : 0;
+        return ASYNCORE__WRITE;
     return revents & interest;
 }
 

@@ -65,7 +65,7 @@ static int poll_watch(struct asyncore_map *map, struct asyncore_channel *channel
 
     if (interest != 0) {
         put(state, channel->place != 0 ? channel->place - 1 : state->count++, channel, fd);
-    } else if (channel->place != 0) {
+    } else {
         state->count--; /* the last one goes where this one was */
         put(state, channel->place - 1, state->channels[state->count], state->fds[state->count]);
         channel->place = 0;
