@@ -1,4 +1,5 @@
 /* check_accept.c - listeners: the order of calls, and that nothing closes them. */
+#include "interpose.h"
 #include "support.h"
 
 #include <fcntl.h>
@@ -127,6 +128,31 @@ START_TEST(test_failing_handle_accepted_leaves_the_listener)
 }
 END_TEST
 
+static int fail_and_close_listener(struct probe *self, int fd, const struct sockaddr *addr,
+                                   socklen_t addrlen)
+{
+    asyncore_close(&self->base);
+    return fail_and_close(self, fd, addr, addrlen);
+}
+
+/* There is no listener any more to say it of. */
+START_TEST(test_failing_handle_accepted_that_closes_the_listener)
+{
+    static struct probe l;
+    struct sockaddr_in addr;
+    int client;
+
+    trace_log();
+    probe_listen(&l, "L", NULL, &addr);
+    l.on_accepted = fail_and_close_listener;
+    client = tcp_connect(&addr);
+    poll_once(NULL);
+    assert_trace("L.handle_accept L.handle_accepted ");
+    ck_assert_int_eq(l.destroyed, 1);
+    close(client);
+}
+END_TEST
+
 static int serve_child_at_once(struct probe *self, int fd, const struct sockaddr *addr,
                                socklen_t addrlen)
 {
@@ -185,6 +211,8 @@ START_TEST(test_accept_with_nothing_there)
     ck_assert_int_eq(asyncore_accept(&l.base, NULL, NULL), -EAGAIN);
     ck_assert_int_eq(asyncore_read(&l.base), 0); /* a false alarm harms nobody */
     assert_trace("L.handle_accept ");
+    ck_assert_int_eq(asyncore_write(&l.base), 0); /* it did not happen */
+    assert_trace("");
 }
 END_TEST
 
@@ -292,6 +320,31 @@ START_TEST(test_no_descriptor_left)
     assert_trace("L.handle_accept L.handle_accepted ");
     close(client);
     close(l.fd);
+}
+END_TEST
+
+/* It is said again after ten seconds, should it last. */
+START_TEST(test_no_descriptor_left_for_long)
+{
+    static struct probe l;
+    struct sockaddr_in addr;
+    int client;
+
+    trace_log();
+    probe_listen(&l, "L", NULL, &addr);
+    ck_assert_int_eq(asyncore_loop(0, NULL, 1), 0);
+    client = tcp_connect(&addr);
+    leave_no_descriptor();
+    poll_once(NULL);
+    assert_trace("L.handle_accept [error] ");
+    calls.later = 9.5;
+    poll_once(NULL);
+    assert_trace("L.handle_accept ");
+    calls.later = 11;
+    poll_once(NULL);
+    assert_trace("L.handle_accept [error] ");
+    give_descriptors_back();
+    close(client);
 }
 END_TEST
 
@@ -427,6 +480,7 @@ int main(void)
     tcase_add_test(tcase, test_child_is_served_in_the_next_pass);
     tcase_add_test(tcase, test_default_handle_accepted_closes);
     tcase_add_test(tcase, test_failing_handle_accepted_leaves_the_listener);
+    tcase_add_test(tcase, test_failing_handle_accepted_that_closes_the_listener);
     tcase_add_test(tcase, test_would_block_in_handle_accepted_is_no_failure);
     tcase_add_test(tcase, test_listener_closes_itself_in_handle_accepted);
     tcase_add_test(tcase, test_accept_with_nothing_there);
@@ -435,6 +489,7 @@ int main(void)
     if (getenv("VALGRIND") ==
         NULL) { /* whose accept() takes the connection before it says EMFILE */
         tcase_add_test(tcase, test_no_descriptor_left);
+        tcase_add_test(tcase, test_no_descriptor_left_for_long);
         tcase_add_test(tcase, test_close_resumes_listeners);
         tcase_add_test(tcase, test_close_in_a_predicate_resumes_listeners);
     }

@@ -1,6 +1,7 @@
 /* check_class.c - inheritance: a slot left NULL is the super's. */
 #include "support.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static int read_in_a(struct asyncore_dispatcher *self)
@@ -151,6 +152,36 @@ START_TEST(test_handle_error_logs_and_closes)
 }
 END_TEST
 
+static ssize_t recv_in_capitals(struct asyncore_dispatcher *self, void *buffer, size_t size)
+{
+    const ssize_t n = asyncore_dispatcher_class.recv(self, buffer, size);
+
+    for (ssize_t i = 0; i < n; i++)
+        ((char *)buffer)[i] = (char)toupper(((unsigned char *)buffer)[i]);
+    return n;
+}
+
+/* Sending in the usual way says nothing of how it receives. */
+START_TEST(test_recv_of_its_own)
+{
+    static const struct asyncore_class cls = {.super = &probe_class, .recv = recv_in_capitals};
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+    char buffer[8];
+
+    a.base.cls = &cls;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(asyncore_send(&a.base, "abc", 3), 3);
+        ck_assert_int_eq(recv(peer, buffer, sizeof buffer, 0), 3);
+        send_all(peer, "abc");
+        wait_readable(asyncore_fileno(&a.base));
+        ck_assert_int_eq(asyncore_recv(&a.base, buffer, sizeof buffer), 3);
+        ck_assert_mem_eq(buffer, "ABC", 3);
+    }
+    close(peer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("class");
@@ -164,5 +195,6 @@ int main(void)
     tcase_add_test(tcase, test_name_is_inherited);
     tcase_add_test(tcase, test_defaults);
     tcase_add_test(tcase, test_handle_error_logs_and_closes);
+    tcase_add_test(tcase, test_recv_of_its_own);
     return run_suite(suite);
 }

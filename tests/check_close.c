@@ -166,6 +166,19 @@ START_TEST(test_close_self_in_a_predicate)
 }
 END_TEST
 
+/* Nobody is left to wait for. */
+START_TEST(test_close_the_last_in_a_predicate)
+{
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+
+    a.on_readable = close_in_predicate;
+    ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
+    ck_assert_int_eq(a.destroyed, 1);
+    close(peer);
+}
+END_TEST
+
 /* ---- another ---- */
 
 static bool close_other_in_predicate(struct probe *self)
@@ -640,6 +653,7 @@ int main(void)
     tcase_add_test(tcase, test_close_self_in_handle_close);
     tcase_add_test(tcase, test_close_self_in_handle_accept_and_accepted);
     tcase_add_test(tcase, test_close_self_in_a_predicate);
+    tcase_add_test(tcase, test_close_the_last_in_a_predicate);
     tcase_add_test(tcase, test_close_another_in_a_predicate);
     tcase_add_test(tcase, test_close_another_that_is_ready);
     tcase_add_test(tcase, test_close_another_that_was_served);

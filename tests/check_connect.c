@@ -440,6 +440,30 @@ START_TEST(test_datagram_connects_inside_connect)
     ck_assert_int_eq(asyncore_connect(&c.base, (const struct sockaddr *)&addr, sizeof addr), 0);
     assert_trace("C.handle_connect ");
     ck_assert(asyncore_connected(&c.base));
+    /* and to another, as often as one likes */
+    ck_assert_int_eq(asyncore_connect(&c.base, (const struct sockaddr *)&addr, sizeof addr), 0);
+    assert_trace("C.handle_connect ");
+    ck_assert(asyncore_connected(&c.base));
+}
+END_TEST
+
+/* By the program itself, with connect(). */
+START_TEST(test_connected_behind_its_back)
+{
+    static struct probe l, c;
+    const struct sockaddr_un path = unix_path();
+
+    probe_init(&l, "L", NULL);
+    asyncore_create_socket(&l.base, AF_UNIX, SOCK_STREAM);
+    asyncore_bind(&l.base, (const struct sockaddr *)&path, sizeof path);
+    asyncore_listen(&l.base, 5);
+    probe_init(&c, "C", NULL);
+    asyncore_create_socket(&c.base, AF_UNIX, SOCK_STREAM);
+    ck_assert_int_eq(connect(asyncore_fileno(&c.base), (const struct sockaddr *)&path, sizeof path),
+                     0);
+    ck_assert_int_eq(asyncore_connect(&c.base, (const struct sockaddr *)&path, sizeof path), 0);
+    assert_trace("C.handle_connect ");
+    ck_assert(asyncore_connected(&c.base));
 }
 END_TEST
 
@@ -467,5 +491,6 @@ int main(void)
     tcase_add_test(tcase, test_refused_at_once);
     tcase_add_test(tcase, test_unix_backlog_full_is_an_error);
     tcase_add_test(tcase, test_datagram_connects_inside_connect);
+    tcase_add_test(tcase, test_connected_behind_its_back);
     return run_suite(suite);
 }

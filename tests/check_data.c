@@ -320,6 +320,38 @@ static int recv_urgent(struct probe *self)
     return 0;
 }
 
+static int next_peer;
+
+static ssize_t send_and_open_another(struct asyncore_dispatcher *self, const void *data,
+                                     size_t size)
+{
+    const ssize_t n = asyncore_dispatcher_class.send(self, data, size);
+    int ends[2];
+
+    tcp_pair(ends);
+    next_peer = ends[1];
+    ck_assert_int_eq(asyncore_set_socket(self, ends[0], NULL), 0);
+    return n;
+}
+
+/* In a send() of its own: the other socket is not at its end. */
+START_TEST(test_send_last_that_opens_another)
+{
+    static const struct asyncore_class cls = {.super = &probe_class, .send = send_and_open_another};
+    static struct probe a;
+    const int peer = probe_channel(&a, "A", NULL);
+    char buffer[8];
+
+    a.base.cls = &cls;
+    ck_assert_int_eq(asyncore_send_last(&a.base, "bye", 3), 3);
+    ck_assert_int_eq(recv_to_end(peer, buffer, sizeof buffer), 3);
+    ck_assert_int_eq(asyncore_dispatcher_class.send(&a.base, "hi", 2), 2);
+    ck_assert_int_eq(recv(next_peer, buffer, sizeof buffer, 0), 2);
+    close(peer);
+    close(next_peer);
+}
+END_TEST
+
 START_TEST(test_write_comes_before_expt)
 {
     static struct probe a;
@@ -424,6 +456,7 @@ int main(void)
     tcase_add_test(tcase, test_send_to_a_peer_that_does_not_read);
     tcase_add_test(tcase, test_send_last);
     tcase_add_test(tcase, test_send_last_in_pieces);
+    tcase_add_test(tcase, test_send_last_that_opens_another);
     tcase_add_test(tcase, test_write_comes_before_expt);
     tcase_add_test(tcase, test_default_handle_expt_takes_the_byte);
     tcase_add_test(tcase, test_urgent_and_error_is_handle_close);

@@ -24,7 +24,8 @@ START_TEST(test_recvfrom_and_sendto)
     ck_assert_int_eq(asyncore_recvfrom(&a.base, buffer, sizeof buffer, &from, &fromlen), 4);
     getsockname(other, (struct sockaddr *)&own, &ownlen);
     ck_assert_int_eq(((struct sockaddr_in *)&from)->sin_port, own.sin_port);
-    ck_assert_int_eq(asyncore_recvfrom(&a.base, buffer, sizeof buffer, NULL, NULL), 0);
+    ck_assert_int_eq(asyncore_recvfrom(&a.base, buffer, sizeof buffer, &from, NULL), 0);
+    ck_assert_int_eq(((struct sockaddr_in *)&from)->sin_port, own.sin_port);
     assert_trace("");
     ck_assert_int_eq(asyncore_sendto(&a.base, "pong", 4, (struct sockaddr *)&from, fromlen), 4);
     ck_assert_int_eq(recv(other, buffer, sizeof buffer, 0), 4);

@@ -278,6 +278,33 @@ START_TEST(test_number_of_the_wakeup)
 }
 END_TEST
 
+/* What wakes the loop, while the number is already another's. */
+START_TEST(test_number_of_the_wakeup_taken)
+{
+    static struct probe a, b;
+    const int peer = open_probe(&b, "B");
+    int number, ends[2];
+
+    unix_pair(ends);
+    ck_assert_int_eq(asyncore_map_set_poller(NULL, NULL), 0); /* which has its own descriptor */
+    number = dup(0);
+    close(number);
+    settle();
+    ck_assert_int_eq(dup2(ends[0], number), number);
+    close(ends[0]);
+    probe_init(&a, "A", NULL);
+    ck_assert_int_eq(asyncore_init(&a.base, &probe_class, number, NULL), 0);
+    a.on_read = recv_some;
+    assert_alive(&a, ends[1]);
+    asyncore_wakeup(NULL);
+    ck_assert_int_eq(asyncore_poll(-1, NULL), 0); /* it has another one */
+    assert_trace("");
+    assert_alive(&b, peer);
+    close(ends[1]);
+    close(peer);
+}
+END_TEST
+
 static int kill_other_too(struct probe *self)
 {
     close(asyncore_fileno(&self->other->base));
@@ -426,6 +453,7 @@ int main(void)
     tcase_add_test(tcase, test_number_of_a_newcomer_in_a_pass);
     tcase_add_loop_test(tcase, test_another_file_under_the_number, 0, 2);
     tcase_add_loop_test(tcase, test_number_of_the_wakeup, 0, 2);
+    tcase_add_test(tcase, test_number_of_the_wakeup_taken);
     tcase_add_test(tcase, test_number_of_the_set);
     tcase_add_test(tcase, test_number_of_another_poller);
     tcase_add_test(tcase, test_wakeup_is_dead);

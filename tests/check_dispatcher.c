@@ -105,6 +105,7 @@ START_TEST(test_init_failures_close_the_descriptor)
     ck_assert(!is_open(ends[0]));
     ck_assert_int_eq(asyncore_init_accepted(&d, NULL, ends[1], NULL, 0, NULL), -EINVAL);
     ck_assert(!is_open(ends[1]));
+    ck_assert_int_eq(asyncore_init_accepted(&d, &probe_class, -1, NULL, 0, NULL), -EINVAL);
     ck_assert_int_eq(asyncore_init(&d, &probe_class, -2, NULL), -EINVAL);
     ck_assert_int_eq(asyncore_init(&d, &probe_class, 1 << 20, NULL), -EBADF);
 }
@@ -142,6 +143,29 @@ START_TEST(test_numbers_of_no_descriptor)
     ck_assert_int_eq(strstr(trace, "A.handle_close ") != NULL, rc == 0);
     ck_assert_uint_eq(asyncore_map_count(NULL), 1);
     close(peer);
+}
+END_TEST
+
+/* Its peer has no address, or says no more of it than some systems do. */
+START_TEST(test_accepted_without_an_address)
+{
+    static struct probe a;
+    const struct sockaddr unknown = {.sa_family = AF_UNSPEC};
+    struct sockaddr_storage addr;
+    socklen_t addrlen;
+    char text[64], expected[64];
+    int ends[2];
+
+    tcp_pair(ends);
+    ck_assert_int_eq(asyncore_init_accepted(&a.base, &probe_class, ends[0],
+                                            _i == 0 ? NULL : &unknown, _i == 0 ? 16 : 1, NULL),
+                     0);
+    ck_assert(asyncore_connected(&a.base));
+    ck_assert_int_eq(asyncore_addr(&a.base, &addr, &addrlen), -ENOTCONN);
+    asyncore_repr(&a.base, text, sizeof text);
+    snprintf(expected, sizeof expected, "<probe connected fd %d>", ends[0]);
+    ck_assert_str_eq(text, expected);
+    close(ends[1]);
 }
 END_TEST
 
@@ -249,6 +273,10 @@ static void assert_all_answer(struct asyncore_dispatcher *d, int error)
     ck_assert_int_eq(asyncore_recv(d, &byte, 1), error);
     ck_assert_int_eq(asyncore_send(d, &byte, 1), error);
     ck_assert_int_eq(asyncore_send_last(d, &byte, 1), error);
+    ck_assert_int_eq(asyncore_dispatcher_class.recv(d, &byte, 1), error);
+    ck_assert_int_eq(asyncore_dispatcher_class.send(d, &byte, 1), error);
+    ck_assert_int_eq(asyncore_file_dispatcher_class.recv(d, &byte, 1), error);
+    ck_assert_int_eq(asyncore_file_dispatcher_class.send(d, &byte, 1), error);
     ck_assert_int_eq(asyncore_getsockname(d, &addr, &addrlen), error);
     ck_assert_int_eq(asyncore_fileno(d), -1);
     ck_assert_int_eq(asyncore_read(d), error);
@@ -290,6 +318,9 @@ static void assert_no_handler_runs(struct asyncore_dispatcher *d, int error)
 START_TEST(test_uninitialised)
 {
     struct asyncore_dispatcher d;
+    struct sockaddr_storage addr;
+    socklen_t addrlen;
+    int ends[2];
     char text[64];
 
     trace_log();
@@ -301,6 +332,11 @@ START_TEST(test_uninitialised)
     ck_assert_int_eq(asyncore_close(&d), -EINVAL);
     ck_assert_int_eq(asyncore_close(NULL), -EINVAL);
     ck_assert_int_eq(asyncore_create_socket(&d, AF_INET, SOCK_STREAM), -EINVAL);
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(asyncore_set_socket(&d, ends[0], NULL), -EINVAL);
+    ck_assert_int_eq(asyncore_set_socket(NULL, ends[1], NULL), -EINVAL);
+    ck_assert(!is_open(ends[0]) && !is_open(ends[1]));
+    ck_assert_int_eq(asyncore_addr(&d, &addr, &addrlen), -EINVAL);
     ck_assert_ptr_null(asyncore_get_map(&d));
     asyncore_repr(&d, text, sizeof text);
     ck_assert_str_eq(text, "<uninitialised dispatcher>");
@@ -350,6 +386,8 @@ START_TEST(test_unix_addresses)
     asyncore_ntop((struct sockaddr *)&addr, addrlen, text, sizeof text);
     ck_assert_str_eq(text, path.sun_path);
     unlink(path.sun_path);
+    asyncore_close(&a.base); /* so long an address is the system's to keep */
+    ck_assert_int_eq(asyncore_addr(&a.base, &addr, &addrlen), -ENOTCONN);
 }
 END_TEST
 
@@ -373,6 +411,8 @@ START_TEST(test_ntop)
         "@abstract");
     ck_assert_str_eq(asyncore_ntop(&odd, sizeof odd, text, sizeof text), "(address family 250)");
     ck_assert_str_eq(asyncore_ntop(NULL, 0, text, sizeof text), "(none)");
+    ck_assert_str_eq(asyncore_ntop(&odd, 1, text, sizeof text), "(none)");
+    ck_assert_ptr_null(asyncore_ntop(&odd, sizeof odd, NULL, 0));
     ck_assert_str_eq(asyncore_ntop((struct sockaddr *)&in, sizeof in, small, sizeof small),
                      "127.0.0");
 }
@@ -428,6 +468,7 @@ int main(void)
     tcase_add_test(tcase, test_on_a_listening_socket);
     tcase_add_test(tcase, test_init_failures_close_the_descriptor);
     tcase_add_loop_test(tcase, test_numbers_of_no_descriptor, 0, 10);
+    tcase_add_loop_test(tcase, test_accepted_without_an_address, 0, 2);
     tcase_add_test(tcase, test_create_socket);
     tcase_add_test(tcase, test_second_socket_replaces_the_first);
     tcase_add_test(tcase, test_bind_and_listen);

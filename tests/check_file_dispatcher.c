@@ -66,9 +66,12 @@ static void make(int fd, bool reads)
 START_TEST(test_read_end)
 {
     int ends[2];
+    char byte;
 
     ck_assert_int_eq(pipe(ends), 0);
     make(ends[0], true);
+    ck_assert_int_eq(asyncore_recv(&d, &byte, 0), -EINVAL); /* CPython: end of file */
+    ck_assert_int_eq(asyncore_exception(&d), 0);            /* no socket has no error */
     ck_assert_int_eq(asyncore_poll(0, NULL), 0);
     assert_trace("");
     ck_assert_int_eq(write(ends[1], "0123456789", 10), 10);
@@ -108,6 +111,20 @@ START_TEST(test_never_sigpipe)
     assert_trace("close send=0 ");
     sigpending(&pending);
     ck_assert(!sigismember(&pending, SIGPIPE));
+    close(ends[1]);
+}
+END_TEST
+
+START_TEST(test_sigpipe_ignored)
+{
+    int ends[2];
+
+    ck_assert(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    ck_assert_int_eq(pipe(ends), 0);
+    make(ends[1], false);
+    close(ends[0]);
+    poll_once(NULL); /* whether the system keeps what is ignored while it is blocked, or not */
+    assert_trace("close send=0 ");
     close(ends[1]);
 }
 END_TEST
@@ -166,6 +183,25 @@ START_TEST(test_regular_file)
 }
 END_TEST
 
+/* Those that the poller does not take, when one of them goes. */
+START_TEST(test_two_that_are_always_ready)
+{
+    static struct probe a, b;
+    const int nothing = open("/dev/null", O_RDONLY);
+
+    probe_init(&a, "A", NULL);
+    probe_init(&b, "B", NULL);
+    ck_assert_int_eq(asyncore_set_file(&a.base, nothing), 0);
+    ck_assert_int_eq(asyncore_set_file(&b.base, nothing), 0);
+    poll_once(NULL);
+    assert_trace("A.handle_read B.handle_read ");
+    asyncore_close(_i == 0 ? &a.base : &b.base);
+    poll_once(NULL);
+    assert_trace(_i == 0 ? "B.handle_read " : "A.handle_read ");
+    close(nothing);
+}
+END_TEST
+
 /* The descriptors share one description: it is blocking again when we are done with it. */
 START_TEST(test_blocking_mode_is_restored)
 {
@@ -219,6 +255,26 @@ START_TEST(test_blocking_mode_of_a_file_that_is_set_again)
 }
 END_TEST
 
+/* Closed behind its back, and the number another's: that one's mode is not its affair. */
+START_TEST(test_blocking_mode_of_a_stranger)
+{
+    static struct probe n;
+    int ends[2], number;
+
+    trace_log();
+    ck_assert_int_eq(pipe(ends), 0);
+    make(ends[0], true);
+    number = asyncore_fileno(&d);
+    ck_assert_int_eq(dup2(ends[1], number), number);
+    probe_init(&n, "N", NULL);
+    ck_assert_int_eq(asyncore_set_socket(&n.base, number, NULL), 0);
+    assert_trace("[error] close ");
+    ck_assert((fcntl(number, F_GETFL) & O_NONBLOCK) != 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 START_TEST(test_bad_descriptors)
 {
     ck_assert_int_eq(asyncore_file_dispatcher_init(&d, &file_class, -1, NULL), -EINVAL);
@@ -238,12 +294,15 @@ int main(void)
     tcase_add_test(tcase, test_read_end);
     tcase_add_test(tcase, test_write_end);
     tcase_add_test(tcase, test_never_sigpipe);
+    tcase_add_test(tcase, test_sigpipe_ignored);
     tcase_add_test(tcase, test_somebody_elses_sigpipe_stays);
     tcase_add_test(tcase, test_full_pipe);
     tcase_add_test(tcase, test_regular_file);
+    tcase_add_loop_test(tcase, test_two_that_are_always_ready, 0, 2);
     tcase_add_test(tcase, test_blocking_mode_is_restored);
     tcase_add_loop_test(tcase, test_blocking_mode_of_a_file_that_two_have, 0, 2);
     tcase_add_test(tcase, test_blocking_mode_of_a_file_that_is_set_again);
+    tcase_add_test(tcase, test_blocking_mode_of_a_stranger);
     tcase_add_test(tcase, test_bad_descriptors);
     return run_suite(suite);
 }

@@ -77,6 +77,7 @@ START_TEST(test_ignored_types)
     asyncore_log_info(&d, "", ASYNCORE_INFO);
     asyncore_log_info(&d, "", ASYNCORE_WARNING);
     asyncore_log_info(&d, "", ASYNCORE_ERROR);
+    asyncore_log_info(&d, "", (enum asyncore_log_type)(ASYNCORE_ERROR + 1)); /* there is no such */
     asyncore_log(&d, ""); /* a hit is never ignored */
     assert_trace("[warning] [log] ");
     asyncore_close(&d);
@@ -150,6 +151,9 @@ START_TEST(test_close_in_log_info)
     ck_assert_int_eq(asyncore_init(&d, &cls, -1, NULL), 0);
     ck_assert_int_eq(asyncore_handle_close(&d), 0);
     assert_trace("2:unhandled close event ");
+    ck_assert_int_eq(asyncore_init(&d, &cls, -1, NULL), 0);
+    ck_assert_int_eq(asyncore_handle_timeout(&d), 0);
+    assert_trace("2:unhandled timeout event ");
 }
 END_TEST
 

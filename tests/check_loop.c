@@ -121,17 +121,18 @@ static bool add_in_predicate(struct probe *self)
 
 START_TEST(test_newcomer_of_a_predicate_waits_too)
 {
-    static struct probe a;
-    const int peer = probe_channel(&a, "A", NULL);
+    static struct probe a, b;
+    const int peer = probe_channel(&a, "A", NULL), other = probe_channel(&b, "B", NULL);
 
     send_all(peer, "x");
     wait_readable(asyncore_fileno(&a.base));
-    a.on_readable = add_in_predicate;
+    a.on_readable = add_in_predicate; /* it comes behind B, who is still to be asked */
     ck_assert_int_eq(asyncore_poll(0, NULL), 0);
     assert_trace("A.recv=1 ");
     poll_once(NULL);
     assert_trace("N.readable N.writable N.handle_read N.recv=1 ");
     close(peer);
+    close(other);
     close(a.fd);
 }
 END_TEST
@@ -700,6 +701,18 @@ static int stay(struct probe *self)
     return 0;
 }
 
+static int fail_with_epipe(struct probe *self)
+{
+    (void)self;
+    return -EPIPE;
+}
+
+static int close_and_fail(struct probe *self)
+{
+    close_self(self);
+    return -EPIPE;
+}
+
 START_TEST(test_readwrite)
 {
     static struct probe a;
@@ -720,10 +733,12 @@ START_TEST(test_readwrite)
     assert_readwrite(POLLIN | POLLOUT, "A.handle_read A.recv=EAGAIN A.handle_write ");
     a.on_write = fail_with_eio;
     assert_readwrite(POLLOUT | POLLPRI, "A.handle_write A.handle_error(EIO) A.handle_close ");
+    a.on_write = fail_with_epipe; /* which is an end, as in Python */
+    assert_readwrite(POLLOUT | POLLPRI, "A.handle_write A.handle_close ");
     a.on_write = exit_now;
     ck_assert_int_eq(asyncore_readwrite(&a.base, POLLOUT | POLLPRI), asyncore_ExitNow);
     assert_trace("A.handle_write ");
-    a.on_write = close_self;
+    a.on_write = _i == 0 ? close_self : close_and_fail;
     a.on_close = NULL;
     assert_readwrite(POLLOUT | POLLPRI | POLLHUP, "A.handle_write ");
     close(peer);
@@ -762,6 +777,6 @@ int main(void)
     tcase_add_test(tcase, test_number_of_a_dead_descriptor_taken_by_a_partner);
     tcase_add_loop_test(tcase, test_descriptors_of_the_wakeup_closed, 0, 2);
     tcase_add_test(tcase, test_nested_loop_does_not_take_the_stop);
-    tcase_add_test(tcase, test_readwrite);
+    tcase_add_loop_test(tcase, test_readwrite, 0, 2);
     return run_suite(suite);
 }

@@ -187,13 +187,18 @@ START_TEST(test_refused_at_once)
 }
 END_TEST
 
-START_TEST(test_bad_timeout)
+START_TEST(test_bad_arguments)
 {
     const struct sockaddr_in addr = loopback(htons(37));
 
     ck_assert_int_eq(time_client_init(&client, &time_client_class, (const struct sockaddr *)&addr,
                                       sizeof addr, -1, done, NULL),
                      -EINVAL);
+    ck_assert_int_eq(
+        time_client_init(&client, NULL, (const struct sockaddr *)&addr, sizeof addr, 1, done, NULL),
+        -EINVAL);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    ck_assert_int_eq(calls, 0);
 }
 END_TEST
 
@@ -269,7 +274,7 @@ int main(void)
     tcase_add_test(tcase, test_closed_by_its_owner);
     tcase_add_test(tcase, test_closed_before_a_late_timeout);
     tcase_add_test(tcase, test_refused_at_once);
-    tcase_add_test(tcase, test_bad_timeout);
+    tcase_add_test(tcase, test_bad_arguments);
     tcase_add_test(tcase, test_own_server);
     tcase_add_test(tcase, test_nearest);
     tcase_add_test(tcase, test_offset);

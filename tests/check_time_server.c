@@ -128,6 +128,16 @@ START_TEST(test_port_in_use)
 }
 END_TEST
 
+START_TEST(test_no_class)
+{
+    const struct sockaddr_in any = loopback(0);
+
+    ck_assert_int_eq(
+        time_server_init(&server, NULL, (const struct sockaddr *)&any, sizeof any, NULL), -EINVAL);
+    ck_assert_uint_eq(asyncore_map_count(NULL), 0);
+}
+END_TEST
+
 START_TEST(test_ipv6_leaves_ipv4_alone)
 {
     static struct time_server second;
@@ -323,6 +333,31 @@ START_TEST(test_early_bytes_do_not_reset)
                      (ssize_t)(_i == 0 ? 1 : sizeof flood));
     poll_once(NULL);
     assert_answer(client, "\x83\xaa\x7e\x80"); /* and then end of file, not ECONNRESET */
+}
+END_TEST
+
+/* It is not read to the end, which a client could keep from coming: so it is reset after all. */
+START_TEST(test_flood_is_not_waited_for)
+{
+    static char flood[16384];
+    const int size = 1 << 20;
+    char answer[8];
+    int ends[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    for (int i = 0; i < 17; i++)
+        ck_assert_int_eq(send(ends[1], flood, sizeof flood, MSG_DONTWAIT), sizeof flood);
+    ck_assert_int_eq(time_channel_new(&time_channel_class, ends[0], NULL, 0,
+                                      (const unsigned char *)"1234", 0, NULL),
+                     0);
+    poll_once(NULL);
+    ck_assert_uint_eq(asyncore_map_count(NULL), 0);
+    ck_assert_int_eq(recv(ends[1], answer, sizeof answer, 0), 4);
+    ck_assert_mem_eq(answer, "1234", 4);
+    ck_assert_int_eq(recv(ends[1], answer, sizeof answer, 0), -1);
+    ck_assert_int_eq(errno, ECONNRESET);
+    close(ends[1]);
 }
 END_TEST
 
@@ -555,6 +590,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_answer, 0, clock_count);
     tcase_add_test(tcase, test_clock_that_cannot_be_read);
     tcase_add_test(tcase, test_port_in_use);
+    tcase_add_test(tcase, test_no_class);
     tcase_add_test(tcase, test_ipv6_leaves_ipv4_alone);
     tcase_add_test(tcase, test_partial_writes);
     tcase_add_test(tcase, test_client_that_takes_nothing);
@@ -563,6 +599,7 @@ int main(void)
     tcase_add_test(tcase, test_reset_between_accept_and_write);
     tcase_add_test(tcase, test_reset_in_mid_write);
     tcase_add_loop_test(tcase, test_early_bytes_do_not_reset, 0, 2);
+    tcase_add_test(tcase, test_flood_is_not_waited_for);
     tcase_add_test(tcase, test_half_closed_client);
     tcase_add_test(tcase, test_silent_clients_hold_nothing);
     tcase_add_test(tcase, test_answer_that_waits);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 static int trace_timeout(struct asyncore_dispatcher *self)
 {
@@ -43,6 +44,7 @@ static struct named {
     struct asyncore_timer timer;
     struct probe *probe;
     int peer, times;
+    bool sends;
 } talker;
 
 static void talk(struct asyncore_timer *timer)
@@ -60,19 +62,17 @@ static void reply(struct asyncore_timer *timer)
         asyncore_cancel(timer);
 }
 
-static void stay_active(void (*how)(struct asyncore_timer *))
+static void stay_active(struct probe *a, int peer, void (*how)(struct asyncore_timer *))
 {
-    static struct probe a;
-
-    talker.probe = &a;
-    talker.peer = guarded_channel(&a, "A");
+    talker.probe = a;
+    talker.peer = peer;
     talker.times = 8;
-    a.on_read = recv_some;
-    ck_assert_int_eq(asyncore_set_idle_timeout(&a.base, 0.2), 0);
+    a->on_read = recv_some;
+    ck_assert_int_eq(asyncore_set_idle_timeout(&a->base, 0.2), 0);
     ck_assert_int_eq(asyncore_call_every(&talker.timer, 0.05, how, NULL), 0);
     while (talker.times > 0)
         ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
-    ck_assert_int_ge(asyncore_fileno(&a.base), 0); /* 0.4 s, and it lives */
+    ck_assert_int_ge(asyncore_fileno(&a->base), 0); /* 0.4 s, and it lives */
     ck_assert_ptr_null(strstr(trace, "timeout"));
     trace[0] = '\0';
     ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
@@ -82,13 +82,17 @@ static void stay_active(void (*how)(struct asyncore_timer *))
 
 START_TEST(test_who_receives_is_not_idle)
 {
-    stay_active(talk);
+    static struct probe a;
+
+    stay_active(&a, guarded_channel(&a, "A"), talk);
 }
 END_TEST
 
 START_TEST(test_who_sends_is_not_idle)
 {
-    stay_active(reply);
+    static struct probe a;
+
+    stay_active(&a, guarded_channel(&a, "A"), reply);
 }
 END_TEST
 
@@ -127,20 +131,32 @@ static int leave(struct asyncore_dispatcher *self)
     return asyncore_ExitNow;
 }
 
+static void trace_timer(struct asyncore_timer *timer)
+{
+    (void)timer;
+    add_to_trace("timer ");
+}
+
 START_TEST(test_what_handle_timeout_raises)
 {
+    const struct timespec until_all_are_due = {.tv_nsec = 3000000};
     static const struct asyncore_class failing = {.super = &probe_class,
                                                   .handle_timeout = break_down};
     static const struct asyncore_class leaving = {.super = &probe_class, .handle_timeout = leave};
     static struct probe a, b;
+    struct asyncore_timer timer = {0};
     const int peer = guarded_channel(&a, "A"), other = guarded_channel(&b, "B");
 
     a.base.cls = &failing;
     b.base.cls = &leaving;
     ck_assert_int_eq(asyncore_set_idle_timeout(&a.base, 0.001), 0);
     ck_assert_int_eq(asyncore_set_idle_timeout(&b.base, 0.002), 0);
+    ck_assert_int_eq(asyncore_call_later(&timer, 0.002, trace_timer, NULL), 0);
+    nanosleep(&until_all_are_due, NULL);
     ck_assert_int_eq(asyncore_loop(-1, NULL, -1), asyncore_ExitNow);
     assert_trace("A.handle_error(EIO) A.handle_close ");
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0); /* what was due too is not lost */
+    assert_trace("timer ");
     close(peer);
     close(other);
 }
@@ -191,6 +207,58 @@ START_TEST(test_in_another_map)
     assert_trace("A.handle_timeout A.handle_close ");
     ck_assert_int_eq(asyncore_map_free(map), 0);
     close(peer);
+}
+END_TEST
+
+/* Set before there is a socket, it begins with the next one. */
+START_TEST(test_before_there_is_a_socket)
+{
+    static struct probe a;
+    int ends[2];
+
+    tcp_pair(ends);
+    probe_init(&a, "A", NULL);
+    a.base.cls = &guarded_class;
+    ck_assert_int_eq(asyncore_set_idle_timeout(&a.base, 0.001), 0);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0); /* there is no timer yet */
+    assert_trace("");
+    ck_assert_int_eq(asyncore_set_socket(&a.base, ends[0], NULL), 0);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("A.handle_timeout A.handle_close ");
+    close(ends[1]);
+}
+END_TEST
+
+static void exchange_datagrams(struct asyncore_timer *timer)
+{
+    struct sockaddr_storage addr;
+    socklen_t addrlen;
+    char byte;
+
+    ck_assert_int_eq(asyncore_getsockname(&talker.probe->base, &addr, &addrlen), 0);
+    if (talker.sends) {
+        ck_assert_int_eq(
+            asyncore_sendto(&talker.probe->base, "x", 1, (struct sockaddr *)&addr, addrlen), 1);
+    } else {
+        ck_assert_int_eq(sendto(talker.peer, "x", 1, 0, (struct sockaddr *)&addr, addrlen), 1);
+        ck_assert_int_eq(asyncore_recvfrom(&talker.probe->base, &byte, 1, NULL, NULL), 1);
+    }
+    if (--talker.times == 0)
+        asyncore_cancel(timer);
+}
+
+START_TEST(test_who_exchanges_datagrams_is_not_idle)
+{
+    static struct probe a;
+    const struct sockaddr_in in = loopback(0);
+
+    probe_init(&a, "A", NULL);
+    a.base.cls = &guarded_class;
+    a.wants_read = false;
+    ck_assert_int_eq(asyncore_create_socket(&a.base, AF_INET, SOCK_DGRAM), 0);
+    ck_assert_int_eq(asyncore_bind(&a.base, (const struct sockaddr *)&in, sizeof in), 0);
+    talker.sends = _i == 0;
+    stay_active(&a, socket(AF_INET, SOCK_DGRAM, 0), exchange_datagrams);
 }
 END_TEST
 
@@ -277,6 +345,30 @@ START_TEST(test_late_connect)
 }
 END_TEST
 
+/* Out of the map nobody waits for the outcome; back there it has as long again. */
+START_TEST(test_late_connect_out_of_the_map)
+{
+    static struct probe a;
+    struct sockaddr_in addr;
+    int fillers[4];
+    const int listener = full_listener(&addr, fillers, 4);
+
+    probe_init(&a, "A", NULL);
+    ck_assert_int_eq(asyncore_create_socket(&a.base, AF_INET, SOCK_STREAM), 0);
+    ck_assert_int_eq(asyncore_connect(&a.base, (struct sockaddr *)&addr, sizeof addr), 0);
+    ck_assert_int_eq(asyncore_del_channel(&a.base), 0);
+    ck_assert_int_eq(asyncore_set_connect_timeout(&a.base, 0.01), 0);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("");
+    ck_assert_int_eq(asyncore_add_channel(&a.base, NULL), 0);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("A.handle_error(ETIMEDOUT) A.handle_close ");
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(listener);
+}
+END_TEST
+
 START_TEST(test_connect_in_time)
 {
     static struct probe a;
@@ -333,9 +425,12 @@ int main(void)
     tcase_add_test(idle, test_no_limit_any_more);
     tcase_add_test(idle, test_not_while_in_no_map);
     tcase_add_test(idle, test_in_another_map);
+    tcase_add_test(idle, test_before_there_is_a_socket);
+    tcase_add_loop_test(idle, test_who_exchanges_datagrams_is_not_idle, 0, 2);
     tcase_add_test(idle, test_reset_idle_timeout);
     tcase_add_test(idle, test_bad_arguments);
     tcase_add_loop_test(connecting, test_late_connect, 0, 2);
+    tcase_add_test(connecting, test_late_connect_out_of_the_map);
     tcase_add_test(connecting, test_connect_in_time);
     tcase_add_test(connecting, test_connect_in_time_and_nothing_comes);
     return run_suite(suite);

@@ -92,6 +92,24 @@ START_TEST(test_cancel)
 }
 END_TEST
 
+/* A copy of a timer was never set, whatever is written in it; nor is one that a copy is put over. */
+START_TEST(test_cancel_a_copy)
+{
+    struct named_timer a = {.name = "a"}, b = {.name = "b"}, copy;
+
+    set(&a, 0, fire);
+    set(&b, 0, fire);
+    copy = a;
+    asyncore_cancel(&copy.timer);
+    copy = b;
+    asyncore_cancel(&b.timer);
+    b = copy;
+    asyncore_cancel(&b.timer);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("a ");
+}
+END_TEST
+
 START_TEST(test_set_anew)
 {
     struct named_timer a = {.name = "a"}, b = {.name = "b"};
@@ -196,6 +214,9 @@ START_TEST(test_bad_arguments)
     ck_assert_int_eq(asyncore_call_later(&a.timer, 1, NULL, NULL), -EINVAL);
     ck_assert_int_eq(asyncore_call_later(&a.timer, -1, fire, NULL), -EINVAL);
     ck_assert_int_eq(asyncore_call_later(&a.timer, NAN, fire, NULL), -EINVAL);
+    ck_assert_int_eq(asyncore_call_every(NULL, 1, fire, NULL), -EINVAL);
+    ck_assert_int_eq(asyncore_call_every(&a.timer, 1, NULL, NULL), -EINVAL);
+    ck_assert_int_eq(asyncore_call_every(&a.timer, -1, fire, NULL), -EINVAL);
     ck_assert_int_eq(asyncore_call_later(&a.timer, INFINITY, fire, NULL), 0);
     ck_assert_int_eq(asyncore_poll(0, NULL), 0);
     ck_assert_int_eq(asyncore_map_free(NULL), 0); /* cancels it */
@@ -442,6 +463,7 @@ int main(void)
     tcase_add_test(tcase, test_equal_times_fire_in_the_order_of_the_calls);
     tcase_add_test(tcase, test_never_early);
     tcase_add_test(tcase, test_cancel);
+    tcase_add_test(tcase, test_cancel_a_copy);
     tcase_add_test(tcase, test_set_anew);
     tcase_add_test(tcase, test_cancel_another_that_is_due);
     tcase_add_test(tcase, test_set_in_target_fires_in_the_next_pass);

@@ -17,6 +17,7 @@ void scenario_chat(void);
 void scenario_connect(void);
 void scenario_refused(void);
 void scenario_connect_timeout(void);
+void scenario_connect_timeout_out_of_the_map(void);
 void scenario_connect_local(void);
 
 /* scenario_file.c */

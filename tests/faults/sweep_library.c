@@ -32,6 +32,7 @@ static const struct scenario scenarios[] = {
     {"connect", scenario_connect, NULL},
     {"refused", scenario_refused, NULL},
     {"connect_timeout", scenario_connect_timeout, NULL},
+    {"connect_timeout_out_of_the_map", scenario_connect_timeout_out_of_the_map, NULL},
     {"connect_local", scenario_connect_local, NULL},
     {"pipe", scenario_pipe, NULL},
     {"broken_pipe", scenario_broken_pipe, NULL},

@@ -36,7 +36,8 @@ WRAP(int, accept4, (int fd, struct sockaddr *addr, socklen_t *length, int flags)
     return rc;
 }
 
-/* A stream that is not connected any more has been, and is at its end. */
+/* A stream that is not connected any more, or, as BSDs say, was shut down, has been and is at its
+ * end. */
 WRAP(int, getpeername, (int fd, struct sockaddr *addr, socklen_t *length))
 {
     const int error = FAULT_CHECK(getpeername);
@@ -46,7 +47,7 @@ WRAP(int, getpeername, (int fd, struct sockaddr *addr, socklen_t *length))
     if (error == 0)
         return getpeername(fd, addr, length);
     getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
-    if (error == ENOTCONN && type == SOCK_STREAM)
+    if ((error == ENOTCONN || error == EINVAL) && type == SOCK_STREAM)
         shutdown(fd, SHUT_RDWR);
     errno = error;
     return -1;
