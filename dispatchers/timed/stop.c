@@ -4,14 +4,10 @@
 #include "metrics.h"
 #include "serve.h"
 
-#include <asyncore.h>
-
 static bool stopped;
 
 void timed_stop(void)
 {
-    if (stopped)
-        asyncore_stop(NULL);
     stopped = true;
     timed_serve_end();
     timed_metrics_end();

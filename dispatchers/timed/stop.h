@@ -4,8 +4,7 @@
 
 #include <stdbool.h>
 
-/* Takes no more requests: the loop ends when those in hand are answered.  Who does not want to wait
- * for them calls it again. */
+/* Takes no more requests: the loop ends when those in hand are answered, or after two seconds. */
 void timed_stop(void);
 
 /* Was that called? */
