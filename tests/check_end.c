@@ -108,7 +108,7 @@ static pid_t begin_writer(const int ends[2])
  */
 
 static struct asyncore_dispatcher reader;
-static size_t got;
+static size_t got, wrong;
 static int ended;
 static bool wants_write;
 
@@ -124,8 +124,7 @@ static int reader_handle_read(struct asyncore_dispatcher *self)
     const ssize_t n = asyncore_recv(self, buffer, sizeof buffer);
 
     for (ssize_t i = 0; i < n; i++)
-        ck_assert_int_eq(buffer[i], byte_at(got + (size_t)i));
-    got += n > 0 ? (size_t)n : 0;
+        wrong += buffer[i] != byte_at(got++);
     return (int)n;
 }
 
@@ -188,6 +187,7 @@ START_TEST(test_all_comes)
     open_reader(kind, ends[0]);
     ck_assert_int_eq(asyncore_loop(20, NULL, -1), 0);
     ck_assert_msg(got == SIZE, "%s: %zu of %d bytes", kinds[kind].name, got, SIZE);
+    ck_assert_uint_eq(wrong, 0);
     ck_assert_int_eq(ended, 1);
     ck_assert_int_eq(waitpid(writer, &status, 0), writer);
     ck_assert_int_eq(status, 0);
