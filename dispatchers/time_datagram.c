@@ -7,7 +7,8 @@
 
 enum {
     BUFFER = 1 << 20,   /* bytes: a burst of a thousand waits there, if the system allows it */
-    READS = 64,         /* in one event; then the others have their turn */
+    BATCH = 16,         /* requests that are received at once, where the system can */
+    BATCHES = 4,        /* in one event; then the others have their turn */
     LONGEST = 64,       /* bytes that a request may have */
     DAY = 24 * 60 * 60, /* seconds */
     NFS = 2049          /* the one service above 1023 that answers everybody */
@@ -17,7 +18,7 @@ enum {
 struct request {
     struct sockaddr_storage from;
     socklen_t fromlen;
-    ssize_t size;
+    size_t size;
     unsigned char data[LONGEST + 1];
     bool unicast;
     /* What came, and then what goes with the answer. */
@@ -131,29 +132,76 @@ static void look_at_control(struct request *request, struct msghdr *message)
  * receiving and sending
  */
 
-static ssize_t receive(struct time_datagram *self, struct request *request)
+/* Where what comes is to be put. */
+static void prepare(const struct time_datagram *self, struct request *request,
+                    struct msghdr *message, struct iovec *part)
 {
-    struct iovec part = {.iov_base = request->data, .iov_len = sizeof request->data};
-    struct msghdr message = {
+    *part = (struct iovec){.iov_base = request->data, .iov_len = sizeof request->data};
+    *message = (struct msghdr){
         .msg_name = &request->from,
         .msg_namelen = sizeof request->from,
-        .msg_iov = &part,
+        .msg_iov = part,
         .msg_iovlen = 1,
-        .msg_control = request->control,
-        .msg_controllen = sizeof request->control,
+        .msg_control = self->everywhere ? request->control : NULL,
+        .msg_controllen = self->everywhere ? sizeof request->control : 0,
     };
-
     request->unicast = true;
     request->control_size = 0;
-    if (!self->everywhere)
-        return request->size = asyncore_recvfrom(&self->base, request->data, sizeof request->data,
-                                                 &request->from, &request->fromlen);
-    request->size = asyncore_recvmsg(&self->base, &message);
-    request->fromlen = message.msg_namelen;
-    if (request->size >= 0)
-        look_at_control(request, &message);
-    return request->size;
 }
+
+static void look_at_message(struct request *request, struct msghdr *message, size_t size)
+{
+    request->size = size;
+    request->fromlen = message->msg_namelen;
+    if (message->msg_controllen > 0)
+        look_at_control(request, message);
+}
+
+/* Returns how many have come, or a negative errno. */
+static int receive_one(struct time_datagram *self, struct request *request)
+{
+    struct msghdr message;
+    struct iovec part;
+    ssize_t n;
+
+    prepare(self, request, &message, &part);
+    n = asyncore_recvmsg(&self->base, &message);
+    if (n < 0)
+        return (int)n;
+    look_at_message(request, &message, (size_t)n);
+    return 1;
+}
+
+#ifdef __linux__
+enum { ONE_BY_ONE = false };
+
+static int receive(struct time_datagram *self, struct request requests[BATCH])
+{
+    struct mmsghdr messages[BATCH];
+    struct iovec parts[BATCH];
+    int n;
+
+    if (self->one_by_one)
+        return receive_one(self, requests);
+    for (int i = 0; i < BATCH; i++)
+        prepare(self, &requests[i], &messages[i].msg_hdr, &parts[i]);
+    n = recvmmsg(asyncore_fileno(&self->base), messages, BATCH, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < n; i++)
+        look_at_message(&requests[i], &messages[i].msg_hdr, messages[i].msg_len);
+    if (n >= 0)
+        return n;
+    /* In a sandbox that does not know it. */
+    self->one_by_one = errno == ENOSYS || errno == EPERM;
+    return errno == EINTR || self->one_by_one ? 0 : -errno;
+}
+#else
+enum { ONE_BY_ONE = true };
+
+static int receive(struct time_datagram *self, struct request requests[BATCH])
+{
+    return receive_one(self, requests);
+}
+#endif
 
 static enum time_outcome send_answer(struct time_datagram *self, struct request *request,
                                      time_t now)
@@ -248,19 +296,21 @@ static bool passes(int error)
 static int time_datagram_handle_read(struct asyncore_dispatcher *self)
 {
     struct time_datagram *datagram = (struct time_datagram *)self;
-    struct request request;
+    struct request requests[BATCH];
+    int n = 0, full = 0;
 
-    for (int i = 0; i < READS && asyncore_fileno(self) >= 0; i++) {
-        const ssize_t n = receive(datagram, &request);
-
-        if (n < 0 && !passes((int)-n))
-            return (int)n;
-        if (n < 0)
-            continue;
-        time_service_note(&datagram->service, (struct sockaddr *)&request.from, request.fromlen,
-                          judge(datagram, &request));
+    /* Fewer than might have come were all that there are. */
+    for (int batch = 0; batch < BATCHES && n == full; batch++) {
+        full = datagram->one_by_one ? 1 : BATCH;
+        n = receive(datagram, requests);
+        for (int i = 0; i < n; i++) {
+            if (asyncore_fileno(self) < 0) /* whoever heard of the last one has closed it */
+                return 0;
+            time_service_note(&datagram->service, (struct sockaddr *)&requests[i].from,
+                              requests[i].fromlen, judge(datagram, &requests[i]));
+        }
     }
-    return 0;
+    return n < 0 && !passes(-n) ? n : 0;
 }
 
 const struct asyncore_class time_datagram_class = {
@@ -307,6 +357,7 @@ static int begin(struct time_datagram *self, const struct asyncore_class *cls, i
 {
     time_service_init(&self->service);
     self->any_port = false;
+    self->one_by_one = ONE_BY_ONE;
     return asyncore_init(&self->base, cls, fd, map);
 }
 

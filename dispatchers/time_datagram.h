@@ -19,6 +19,7 @@ struct time_datagram {
      * clients that ask from such ports. */
     bool any_port;
     bool everywhere; /* on all addresses of the machine: each datagram says to which it came */
+    bool one_by_one; /* the system does not let it receive several at once */
     uint16_t port;   /* its own */
 };
 

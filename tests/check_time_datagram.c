@@ -192,8 +192,44 @@ START_TEST(test_errors_that_pass)
     fd = client();
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         receive_error = errors[i];
-        assert_ask(fd, "", 0, TIME_ANSWERED);
+        send_datagram(fd, "", 0);
+        poll_once(NULL);
+        assert_outcome(fd, TIME_ANSWERED);
     }
+    close(fd);
+}
+END_TEST
+
+/* A signal came first. */
+START_TEST(test_interrupted)
+{
+    int fd;
+
+    serve_on(INADDR_LOOPBACK);
+    fd = client();
+    send_datagram(fd, "", 0);
+    receive_error = EINTR;
+    poll_once(NULL);
+    ck_assert_uint_eq(server.service.counts[TIME_ANSWERED], 0);
+    assert_outcome(fd, TIME_ANSWERED);
+    close(fd);
+}
+END_TEST
+
+/* A sandbox that does not let it receive several at once. */
+START_TEST(test_one_by_one)
+{
+    int fd;
+
+    serve_on(_i == 0 ? INADDR_LOOPBACK : INADDR_ANY);
+    fd = client();
+    receive_error = EPERM;
+    send_datagram(fd, "", 0);
+    poll_once(NULL);
+    ck_assert(server.one_by_one);
+    assert_outcome(fd, TIME_ANSWERED);
+    assert_ask(fd, "", 0, TIME_ANSWERED);
+    ck_assert_int_eq(asyncore_handle_read(&server.base), -EAGAIN);
     close(fd);
 }
 END_TEST
@@ -242,6 +278,8 @@ int main(void)
     tcase_add_test(tcase, test_closed_by_whom_it_tells);
     tcase_add_test(tcase, test_answer_that_cannot_be_sent);
     tcase_add_test(tcase, test_errors_that_pass);
+    tcase_add_test(tcase, test_interrupted);
+    tcase_add_loop_test(tcase, test_one_by_one, 0, 2);
     tcase_add_test(tcase, test_error_that_does_not_pass);
     tcase_add_test(tcase, test_port_in_use);
     return run_suite(suite);

@@ -23,13 +23,10 @@ ssize_t __real_sendto(int fd, const void *data, size_t size, int flags, const st
                       socklen_t addrlen);
 ssize_t __wrap_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *addr,
                       socklen_t addrlen);
-ssize_t __real_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *addr,
-                        socklen_t *addrlen);
-ssize_t __wrap_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *addr,
-                        socklen_t *addrlen);
-
-ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
-ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
+int __real_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                    struct timespec *timeout);
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                    struct timespec *timeout);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 
@@ -47,29 +44,23 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t size, int flags, const st
     return -1;
 }
 
-ssize_t __wrap_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *addr,
-                        socklen_t *addrlen)
+/* The one control message there is says to where a datagram was sent. */
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                    struct timespec *timeout)
 {
-    ssize_t n;
+    int n;
 
     if (receive_error != 0) {
         errno = receive_error;
         receive_error = 0;
         return -1;
     }
-    n = __real_recvfrom(fd, buffer, size, flags, addr, addrlen);
-    if (n >= 0 && forged_source != NULL && addr != NULL)
-        memcpy(addr, forged_source, *addrlen);
-    return n;
-}
-
-/* The one control message there is says to where a datagram was sent. */
-ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
-{
-    const ssize_t n = __real_recvmsg(fd, message, flags);
-
-    if (n >= 0 && forged_destination != NULL)
-        memcpy(CMSG_DATA(CMSG_FIRSTHDR(message)), forged_destination, sizeof *forged_destination);
+    n = __real_recvmmsg(fd, messages, count, flags, timeout);
+    if (n > 0 && forged_source != NULL)
+        memcpy(messages->msg_hdr.msg_name, forged_source, messages->msg_hdr.msg_namelen);
+    if (n > 0 && forged_destination != NULL)
+        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&messages->msg_hdr)), forged_destination,
+               sizeof *forged_destination);
     return n;
 }
 

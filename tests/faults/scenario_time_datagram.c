@@ -4,6 +4,7 @@
 
 #include "time_datagram.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 static struct time_datagram server;
@@ -79,6 +80,13 @@ void scenario_time_datagram(void)
 
 void scenario_time_datagram_everywhere(void)
 {
+    ask_for_time(begin_everywhere);
+}
+
+/* In a sandbox that does not let it receive several at once. */
+void scenario_time_datagram_one_by_one(void)
+{
+    fault_arm(FAULT_SECOND, FAULT_recvmmsg, 1, EPERM);
     ask_for_time(begin_everywhere);
 }
 

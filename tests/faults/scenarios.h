@@ -60,6 +60,7 @@ void scenario_time_client_udp_refused(void);
 /* scenario_time_datagram.c */
 void scenario_time_datagram(void);
 void scenario_time_datagram_everywhere(void);
+void scenario_time_datagram_one_by_one(void);
 void scenario_time_datagram_6(void);
 
 /* scenario_timer.c */

@@ -17,6 +17,7 @@ static const struct scenario scenarios[] = {
     {"time_server_6", scenario_time_server_6, NULL},
     {"time_datagram", scenario_time_datagram, NULL},
     {"time_datagram_everywhere", scenario_time_datagram_everywhere, NULL},
+    {"time_datagram_one_by_one", scenario_time_datagram_one_by_one, NULL},
     {"time_datagram_6", scenario_time_datagram_6, NULL},
     {"time_client", scenario_time_client, NULL},
     {"time_client_refused", scenario_time_client_refused, NULL},

@@ -129,6 +129,12 @@ WRAP(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))
     return FAULT_CHECK(recvmsg) != 0 ? -1 : recvmsg(fd, message, flags);
 }
 
+WRAP(int, recvmmsg,
+     (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout))
+{
+    return FAULT_CHECK(recvmmsg) != 0 ? -1 : recvmmsg(fd, messages, count, flags, timeout);
+}
+
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags))
 {
     return FAULT_CHECK(sendmsg) != 0 ? -1 : sendmsg(fd, message, flags);
