@@ -3,6 +3,7 @@
 
 #include "log.h"
 #include "serve.h"
+#include "sockets.h"
 
 #include <asyncore.h>
 #include <inttypes.h>
@@ -46,8 +47,10 @@ void timed_counters_log(void)
 
         if (dispatcher == NULL)
             continue;
+        left--;
+        if (timed_port_of(fd) < 0) /* leads to another process of ours */
+            continue;
         asyncore_repr(dispatcher, line, sizeof line);
         timed_log(LOG_NOTICE, "%s", line);
-        left--;
     }
 }
