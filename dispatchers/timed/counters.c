@@ -19,7 +19,7 @@ static size_t add(char *line, size_t size, size_t length, const char *transport,
         if ((counts[i] == 0 && i != TIME_ANSWERED) || length >= size)
             continue;
         length += (size_t)snprintf(line + length, size - length, "%s %" PRIu64 " %s", between,
-                                   counts[i], time_outcome_name(i));
+                                   counts[i], time_outcome_name((enum time_outcome)i));
         between = ",";
     }
     return length < size ? length : size;

@@ -242,9 +242,9 @@ static void load(struct program *program, size_t offset)
     add(program, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
-static void answer(struct program *program, uint32_t answer)
+static void answer(struct program *program, uint32_t with)
 {
-    add(program, BPF_RET | BPF_K, answer, 0, 0);
+    add(program, BPF_RET | BPF_K, with, 0, 0);
 }
 
 /* The lower 32 bits of an argument: what looks at them takes no longer ones. */
