@@ -2,14 +2,17 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 /* ==================================================
  * the suite
@@ -393,4 +396,45 @@ double cpu_seconds(void)
     getrusage(RUSAGE_SELF, &usage);
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+/* ==================================================
+ * children
+ */
+
+/* What a child has covered is written down at its exit(), which it must not call: Check's own things
+ * are done there.  Without coverage its address is NULL. */
+#pragma weak __gcov_dump
+void __gcov_dump(void);
+
+static _Noreturn void be_child(int (*function)(void), int output)
+{
+    int status;
+
+    signal(SIGALRM, SIG_DFL); /* Check's own would kill the parent */
+    alarm(15);
+    dup2(output, STDERR_FILENO);
+    status = function();
+    if (__gcov_dump != NULL)
+        __gcov_dump();
+    _exit(status);
+}
+
+int run_in_child(int (*function)(void), char *output, size_t size)
+{
+    FILE *const file = tmpfile();
+    int status;
+    pid_t child;
+
+    ck_assert_ptr_nonnull(file);
+    fflush(NULL);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        be_child(function, fileno(file));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    rewind(file);
+    output[fread(output, 1, size - 1, file)] = '\0';
+    fclose(file);
+    return status;
 }

@@ -92,6 +92,10 @@ void poll_once(struct asyncore_map *map);
 /* The CPU time of this process so far, in seconds. */
 double cpu_seconds(void);
 
+/* Runs function in a child, which ends with what it returns; what it writes to standard error goes into
+ * output, of size bytes.  Returns the child's status, as waitpid() does. */
+int run_in_child(int (*function)(void), char *output, size_t size);
+
 /* The messages of the library from here on go to the trace, as "[error]" without the text. */
 void trace_log(void);
 

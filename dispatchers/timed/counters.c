@@ -3,6 +3,7 @@
 
 #include "log.h"
 #include "serve.h"
+#include "sockets.h"
 
 #include <asyncore.h>
 #include <inttypes.h>
@@ -18,7 +19,7 @@ static size_t add(char *line, size_t size, size_t length, const char *transport,
         if ((counts[i] == 0 && i != TIME_ANSWERED) || length >= size)
             continue;
         length += (size_t)snprintf(line + length, size - length, "%s %" PRIu64 " %s", between,
-                                   counts[i], time_outcome_name(i));
+                                   counts[i], time_outcome_name((enum time_outcome)i));
         between = ",";
     }
     return length < size ? length : size;
@@ -46,8 +47,10 @@ void timed_counters_log(void)
 
         if (dispatcher == NULL)
             continue;
+        left--;
+        if (timed_port_of(fd) < 0) /* leads to another process of ours */
+            continue;
         asyncore_repr(dispatcher, line, sizeof line);
         timed_log(LOG_NOTICE, "%s", line);
-        left--;
     }
 }

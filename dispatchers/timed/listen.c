@@ -92,7 +92,7 @@ static const char *advice(int error)
     }
 }
 
-static int prepare(int fd, const struct sockaddr *addr, socklen_t addrlen, int type)
+static int prepare(int fd, const struct sockaddr *addr, socklen_t addrlen, int type, bool shared)
 {
     const int on = 1;
 
@@ -102,6 +102,8 @@ static int prepare(int fd, const struct sockaddr *addr, socklen_t addrlen, int t
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
         return -1;
     if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        return -1;
+    if (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
         return -1;
     if (bind(fd, addr, addrlen) < 0)
         return -1;
@@ -124,7 +126,7 @@ static int open_socket(struct timed_sockets *sockets, struct sockaddr *addr, soc
     fd = socket(addr->sa_family, type, 0);
     if (fd < 0)
         return -errno;
-    if (prepare(fd, addr, addrlen, type) < 0 ||
+    if (prepare(fd, addr, addrlen, type, sockets->shared) < 0 ||
         (choose && (sockets->chosen = timed_port_of(fd)) < 0)) {
         error = errno;
         close(fd);
@@ -195,7 +197,7 @@ static int open_all(struct timed_sockets *sockets, const struct timed_options *o
     const struct timed_list *items = options->listen.count > 0 ? &options->listen : &everywhere;
     int rc = 0;
 
-    *sockets = (struct timed_sockets){.count = 0};
+    *sockets = (struct timed_sockets){.shared = options->workers > 1};
     for (size_t i = 0; rc == 0 && i < items->count; i++)
         rc = open_item(sockets, options, items->items[i], message, size);
     return rc;
@@ -215,4 +217,26 @@ int timed_listen(struct timed_sockets *sockets, const struct timed_options *opti
             return rc > 0 ? rc : EXIT_FAILURE;
     }
     return EXIT_FAILURE;
+}
+
+int timed_listen_beside(struct timed_sockets *sockets, const struct timed_sockets *first,
+                        char *message, size_t size)
+{
+    *sockets = (struct timed_sockets){.shared = true};
+    for (size_t i = 0; i < first->count; i++) {
+        struct sockaddr_storage addr;
+        socklen_t addrlen = sizeof addr;
+        int rc = 0;
+
+        if (getsockname(first->list[i].fd, (struct sockaddr *)&addr, &addrlen) < 0)
+            rc = -errno;
+        if (rc == 0)
+            rc = open_socket(sockets, (struct sockaddr *)&addr, addrlen, first->list[i].type);
+        if (rc == 0)
+            continue;
+        snprintf(message, size, "bind for another worker: %s", strerror(-rc));
+        timed_sockets_close(sockets);
+        return EXIT_FAILURE;
+    }
+    return 0;
 }

@@ -3,11 +3,18 @@
 #include "command.h"
 #include "log.h"
 #include "metrics.h"
+#include "notify.h"
 #include "options.h"
+#include "parent.h"
+#include "privileges.h"
+#include "sandbox.h"
 #include "serve.h"
 #include "signals.h"
 #include "sockets.h"
+#include "status.h"
 #include "stop.h"
+#include "upgrade.h"
+#include "workers.h"
 
 #include <asyncore.h>
 #include <errno.h>
@@ -44,10 +51,17 @@ static void parse_options(struct timed_options *options, int argc, char **argv)
         command_print("timed " ASYNCORE_VERSION "\n");
 }
 
+/* Of each worker, or one for all; or of this process. */
+static struct timed_sockets sets[TIMED_WORKERS];
+static size_t set_count;
+
 static void clean_up(void)
 {
+    timed_notify_close();
     timed_metrics_close();
     asyncore_map_free(NULL);
+    while (set_count > 0)
+        timed_sockets_close(&sets[--set_count]);
 }
 
 /* From where on there is something to clean up. */
@@ -55,6 +69,12 @@ static _Noreturn void fail(const char *what, int rc)
 {
     clean_up();
     timed_fail(EXIT_FAILURE, "%s: %s", what, strerror(-rc));
+}
+
+static _Noreturn void refuse(int status, const char *message)
+{
+    clean_up();
+    timed_fail(status, "%s", message);
 }
 
 static void choose_poller(void)
@@ -74,27 +94,89 @@ static void choose_clock(const struct timed_options *options)
                                   "synchronised; leave it out");
 }
 
-static void open_sockets(struct timed_sockets *sockets, const struct timed_options *options)
+static void open_sockets(const struct timed_options *options)
 {
     char message[TIMED_MESSAGE];
-    const int status = timed_sockets_open(sockets, options, message, sizeof message);
+    int status = timed_sockets_open(&sets[0], options, message, sizeof message);
 
+    if (status == 0)
+        set_count = 1;
+    while (status == 0 && sets[0].shared && set_count < (size_t)options->workers) {
+        status = timed_listen_beside(&sets[set_count], &sets[0], message, sizeof message);
+        set_count += status == 0;
+    }
     if (status != 0)
-        timed_fail(status, "%s", message);
+        refuse(status, message);
 }
 
-static void serve(const struct timed_sockets *sockets, const struct timed_options *options)
+static void find_whoever_started_us(void)
 {
-    int rc = timed_serve(sockets, options);
+    char message[TIMED_MESSAGE];
+    int status = timed_parent_open(message, sizeof message);
 
+    if (status == 0 && !timed_has_parent())
+        status = timed_notify_open(message, sizeof message);
+    if (status != 0)
+        refuse(status, message);
+}
+
+static void drop_privileges(const struct timed_options *options)
+{
+    char message[TIMED_MESSAGE];
+    const int status =
+        timed_drop_privileges(options->user, options->chroot, message, sizeof message);
+
+    if (status != 0)
+        refuse(status, message);
+}
+
+/* Without it there is no upgrade, and a server all the same.  Who ends by himself needs none. */
+static void prepare_upgrade(const struct timed_options *options, char **argv)
+{
+    int rc;
+
+    if (options->no_upgrade || options->chroot != NULL || options->inetd || options->idle > 0 ||
+        options->once > 0 || timed_has_parent())
+        return;
+    rc = timed_upgrade_prepare(argv, &sets[0], timed_stop_serving);
+    if (rc < 0)
+        timed_log(LOG_WARNING, "no process to stand by for SIGUSR2: %s", strerror(-rc));
+}
+
+static void enter_sandbox(const struct timed_options *options)
+{
+    char message[TIMED_MESSAGE];
+
+    if (options->no_sandbox || timed_sandbox_guest() != NULL)
+        return;
+    if (timed_enter_sandbox(timed_metrics_directory(), message, sizeof message) != 0)
+        refuse(EXIT_FAILURE, message);
+}
+
+static void say_port(const struct timed_options *options)
+{
+    if ((options->verbose || options->port == 0) && !timed_has_parent())
+        timed_log(LOG_INFO, "listening on port %d", sets[0].port);
+}
+
+static void serve(const struct timed_options *options)
+{
+    int rc = timed_serve(&sets[0], options);
+
+    sets[0].count = 0; /* they are dispatchers' */
+    if (rc == 0)
+        rc = timed_status_begin();
+    if (rc == 0)
+        rc = timed_notify_begin_watchdog(NULL);
     if (rc < 0)
         fail("serve", rc);
     if (options->metrics_file != NULL)
         rc = timed_metrics_begin(options->metrics_file);
     if (rc < 0)
         fail(options->metrics_file, rc);
-    if (options->verbose || options->port == 0)
-        timed_log(LOG_INFO, "listening on port %d", sockets->port);
+    enter_sandbox(options);
+    say_port(options);
+    timed_notify("READY=1");
 }
 
 static void run(void)
@@ -103,15 +185,29 @@ static void run(void)
 
     if (rc < 0)
         fail("loop", rc);
+    timed_upgrade_close();
     clean_up();
     if (!timed_stopped())
         timed_fail(EXIT_FAILURE, "no listening socket is left");
 }
 
+static int supervise(const struct timed_options *options, char **argv)
+{
+    const int rc = timed_supervise_begin(argv, sets, set_count, (size_t)options->workers);
+    int status;
+
+    if (rc < 0)
+        fail("signals", rc);
+    say_port(options);
+    status = timed_supervise();
+    clean_up();
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     static struct timed_options options;
-    static struct timed_sockets sockets;
+    int rc;
 
     open_standard_streams();
     setvbuf(stderr, NULL, _IOLBF, 1024); /* a line is one write */
@@ -119,14 +215,20 @@ int main(int argc, char **argv)
     timed_log_begin(&options);
     choose_clock(&options);
     choose_poller();
-    timed_signals_begin();
-    open_sockets(&sockets, &options);
+    find_whoever_started_us();
+    open_sockets(&options);
     if (options.check) {
-        timed_sockets_close(&sockets);
         clean_up();
         return EXIT_SUCCESS;
     }
-    serve(&sockets, &options);
+    drop_privileges(&options);
+    if (options.workers > 0 && !timed_has_parent())
+        return supervise(&options, argv);
+    prepare_upgrade(&options, argv);
+    rc = timed_signals_begin();
+    if (rc < 0)
+        fail("signals", rc);
+    serve(&options);
     run();
     return EXIT_SUCCESS;
 }

@@ -30,7 +30,7 @@ static size_t add(char *text, size_t length, const char *transport,
         length +=
             (size_t)snprintf(text + length, TEXT - length,
                              "timed_requests_total{transport=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
-                             transport, time_outcome_name(i), counts[i]);
+                             transport, time_outcome_name((enum time_outcome)i), counts[i]);
     return length;
 }
 

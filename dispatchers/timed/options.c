@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "rate_limit.h"
+#include "workers.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -37,6 +38,15 @@ const char timed_usage[] =
     "      --once N            end when N requests have been answered\n"
     "      --check             see whether this command line and its sockets are good, and end\n"
     "\n"
+    "By whom:\n"
+    "  -u, --user USER         as root: become this user once the sockets are open (nobody; root:\n"
+    "                          stay root)\n"
+    "      --chroot DIR        as root: make this empty directory the root of its file system\n"
+    "      --no-sandbox        do without seccomp and landlock\n"
+    "      --no-upgrade        do without the process that SIGUSR2 needs\n"
+    "      --workers N         have N processes serve, and one replace those that die (0: one "
+    "alone)\n"
+    "\n"
     "What it says:\n"
     "  -v, --verbose           say what happens\n"
     "      --log-format FORMAT text or json (text)\n"
@@ -45,7 +55,8 @@ const char timed_usage[] =
     "  -h, --help              print this and exit\n"
     "  -V, --version           print the version and exit\n"
     "\n"
-    "SIGINT and SIGTERM end it, SIGUSR1 and SIGHUP have it say what it has done.\n"
+    "SIGINT and SIGTERM end it, SIGUSR1 and SIGHUP have it say what it has done, SIGUSR2 has the\n"
+    "program that is installed by then take over.\n"
     "Ask it with: timec 127.0.0.1:8037\n";
 
 enum kind {
@@ -78,6 +89,11 @@ static const struct setting {
     {"epoch-offset", '\0', NUMBER, FIELD(epoch_offset), -(INT64_C(1) << 33), INT64_C(1) << 33},
     {"once", '\0', NUMBER, FIELD(once), 1, INT64_C(1) << 53},
     {"check", '\0', FLAG, FIELD(check), 0, 0},
+    {"user", 'u', TEXT, FIELD(user), 0, 0},
+    {"chroot", '\0', TEXT, FIELD(chroot), 0, 0},
+    {"no-sandbox", '\0', FLAG, FIELD(no_sandbox), 0, 0},
+    {"no-upgrade", '\0', FLAG, FIELD(no_upgrade), 0, 0},
+    {"workers", '\0', NUMBER, FIELD(workers), 0, TIMED_WORKERS},
     {"metrics-file", '\0', TEXT, FIELD(metrics_file), 0, 0},
     {"log-format", '\0', TEXT, FIELD(log_format), 0, 0},
     {"syslog", '\0', FLAG, FIELD(syslog), 0, 0},
@@ -225,6 +241,14 @@ static const char *contradiction(const struct timed_options *options)
         return "--inetd has its socket from inetd, be it TCP or UDP: leave --tcp and --udp out";
     if (options->limit_tcp && options->rate == 0)
         return "--limit-tcp and no limit: leave --rate 0 out";
+    if (options->workers > 0 && options->chroot != NULL)
+        return "--workers starts programs, which are not in an empty directory: leave --chroot out";
+    if (options->workers > 0 && (options->inetd || options->idle > 0 || options->once > 0))
+        return "--workers replaces those that end: leave --inetd, --idle and --once out";
+    if (options->workers > 0 && options->metrics_file != NULL)
+        return "--workers count each for itself: leave --metrics-file out";
+    if (options->chroot != NULL && options->metrics_file != NULL)
+        return "--metrics-file would not be in the new root: leave --chroot out";
     return NULL;
 }
 

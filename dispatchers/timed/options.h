@@ -31,6 +31,9 @@ struct timed_options {
     int64_t epoch_offset;
     int64_t once;
     bool check;
+    const char *user, *chroot;
+    bool no_sandbox, no_upgrade;
+    int64_t workers;
     const char *metrics_file;
     const char *log_format;
     bool syslog;

@@ -9,12 +9,14 @@
 #include "time_server.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <unistd.h>
 
 static const struct timed_options *options;
 static struct time_server servers[TIMED_SOCKETS];
 static struct time_datagram datagrams[TIMED_SOCKETS];
-static size_t server_count, datagram_count;
+static size_t server_count, datagram_count, open_count;
+static bool ended; /* because we want it so */
 static struct rate_limit limit;
 
 /* ==================================================
@@ -101,13 +103,45 @@ static void heard_udp(struct time_service *self, const struct sockaddr *addr, so
  * the beginning
  */
 
+/* Other sockets than those that are served, those to processes of our own, may keep the loop running. */
+static void is_gone(void)
+{
+    if (--open_count == 0 && !ended)
+        asyncore_stop(NULL);
+}
+
+static void server_destroy(struct asyncore_dispatcher *self)
+{
+    time_server_class.destroy(self);
+    is_gone();
+}
+
+static void datagram_destroy(struct asyncore_dispatcher *self)
+{
+    (void)self;
+    is_gone();
+}
+
+static const struct asyncore_class server_class = {
+    .name = "time_server",
+    .super = &time_server_class,
+    .destroy = server_destroy,
+};
+
+static const struct asyncore_class datagram_class = {
+    .name = "time_datagram",
+    .super = &time_datagram_class,
+    .destroy = datagram_destroy,
+};
+
 static int serve_tcp(int fd)
 {
     struct time_server *server = &servers[server_count];
-    const int rc = time_server_init_socket(server, &time_server_class, fd, NULL);
+    const int rc = time_server_init_socket(server, &server_class, fd, NULL);
 
     if (rc < 0)
         return rc;
+    open_count++;
     server_count++;
     server->service.clock = timed_clock;
     server->service.heard = heard_tcp;
@@ -119,10 +153,11 @@ static int serve_tcp(int fd)
 static int serve_udp(int fd)
 {
     struct time_datagram *datagram = &datagrams[datagram_count];
-    const int rc = time_datagram_init_socket(datagram, &time_datagram_class, fd, NULL);
+    const int rc = time_datagram_init_socket(datagram, &datagram_class, fd, NULL);
 
     if (rc < 0)
         return rc;
+    open_count++;
     datagram_count++;
     datagram->any_port = options->udp_any_port;
     datagram->service.clock = timed_clock;
@@ -165,12 +200,28 @@ int timed_serve(const struct timed_sockets *sockets, const struct timed_options 
  * the end
  */
 
+static void accept_waiting(struct asyncore_dispatcher *server)
+{
+    struct pollfd ready = {.fd = asyncore_fileno(server), .events = POLLIN};
+
+    for (int i = 0; i < SOMAXCONN && poll(&ready, 1, 0) == 1 && ready.revents == POLLIN; i++)
+        asyncore_read(server);
+}
+
+void timed_serve_waiting(void)
+{
+    for (size_t i = 0; i < server_count; i++)
+        accept_waiting(&servers[i].base);
+}
+
 void timed_serve_end(void)
 {
+    ended = true;
     asyncore_cancel(&waiting);
     asyncore_cancel(&idle);
-    for (size_t i = 0; i < server_count; i++)
+    for (size_t i = 0; i < server_count; i++) {
         asyncore_close(&servers[i].base);
+    }
     for (size_t i = 0; i < datagram_count; i++)
         asyncore_close(&datagrams[i].base);
 }

@@ -9,6 +9,9 @@
  * when this fails.  options must stay.  Returns 0 or a negative errno. */
 int timed_serve(const struct timed_sockets *sockets, const struct timed_options *options);
 
+/* Answers those who have connected and wait, whom timed_serve_end() would reset. */
+void timed_serve_waiting(void);
+
 /* Takes no more requests. */
 void timed_serve_end(void);
 
@@ -19,5 +22,8 @@ struct timed_counts {
 
 /* What has become of all requests until now. */
 struct timed_counts timed_serve_counts(void);
+
+/* Closes them: from here on no client is served but those that are in hand. */
+void timed_stop_serving(void);
 
 #endif

@@ -4,7 +4,11 @@
 #include "counters.h"
 #include "log.h"
 #include "metrics.h"
+#include "notify.h"
+#include "sandbox.h"
+#include "serve.h"
 #include "stop.h"
+#include "upgrade.h"
 
 #include <asyncore.h>
 #include <signal.h>
@@ -14,14 +18,33 @@
 static void stop(struct asyncore_signal_handler *self)
 {
     (void)self;
+    if (!timed_stopped())
+        timed_serve_waiting();
     timed_stop();
 }
 
 static void tell(struct asyncore_signal_handler *self)
 {
     (void)self;
+    if (timed_upgrade_hand_on(SIGUSR1))
+        return;
     timed_counters_log();
+    timed_log(LOG_NOTICE, "%s", timed_sandbox_state());
     timed_metrics_write();
+}
+
+/* There is nothing to read anew, and it must not end us. */
+static void reload(struct asyncore_signal_handler *self)
+{
+    timed_notify_reloading();
+    tell(self);
+    timed_notify("READY=1");
+}
+
+static void upgrade(struct asyncore_signal_handler *self)
+{
+    (void)self;
+    timed_upgrade();
 }
 
 static struct {
@@ -29,20 +52,17 @@ static struct {
     void (*target)(struct asyncore_signal_handler *self);
     struct asyncore_signal_handler handler;
 } signals[] = {
-    {SIGINT, stop, {0}},
-    {SIGTERM, stop, {0}},
-    {SIGUSR1, tell, {0}},
-    {SIGHUP, tell, {0}}, /* there is nothing to read anew, and it must not end us */
+    {SIGINT, stop, {0}},   {SIGTERM, stop, {0}},    {SIGUSR1, tell, {0}},
+    {SIGHUP, reload, {0}}, {SIGUSR2, upgrade, {0}},
 };
 
-void timed_signals_begin(void)
+int timed_signals_begin(void)
 {
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-        const int rc = asyncore_add_signal_handler(&signals[i].handler, signals[i].signum,
-                                                   signals[i].target, NULL);
+    int rc = 0;
 
-        if (rc < 0)
-            timed_fail(EXIT_FAILURE, "signal %d: %s", signals[i].signum, strerror(-rc));
-    }
+    for (size_t i = 0; rc == 0 && i < sizeof signals / sizeof signals[0]; i++)
+        rc = asyncore_add_signal_handler(&signals[i].handler, signals[i].signum, signals[i].target,
+                                         NULL);
     signal(SIGPIPE, SIG_IGN); /* whoever reads the messages may go away */
+    return rc;
 }

@@ -2,7 +2,7 @@
 #ifndef TIMED_SIGNALS_H
 #define TIMED_SIGNALS_H
 
-/* Has the loop of the default map see to them from here on.  Exits if it cannot. */
-void timed_signals_begin(void);
+/* Has the loop of the default map see to the signals from here on.  Returns 0 or a negative errno. */
+int timed_signals_begin(void);
 
 #endif

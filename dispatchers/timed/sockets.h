@@ -14,8 +14,9 @@ enum { TIMED_SOCKETS = 4 * TIMED_LIST };
 struct timed_sockets {
     struct timed_socket list[TIMED_SOCKETS];
     size_t count;
-    int port;   /* of the first */
-    int chosen; /* by the system, for all that do not say which; 0: none */
+    int port;    /* of the first */
+    int chosen;  /* by the system, for all that do not say which; 0: none */
+    bool shared; /* others may be opened on the same addresses, for the system to divide clients */
 };
 
 /* All that open sockets return 0; or the exit status, with message saying what was refused: then none
@@ -28,6 +29,10 @@ int timed_sockets_open(struct timed_sockets *sockets, const struct timed_options
 /* listen.c: opens and binds what the options ask for. */
 int timed_listen(struct timed_sockets *sockets, const struct timed_options *options, char *message,
                  size_t size);
+
+/* listen.c: others on the addresses of first, which are shared. */
+int timed_listen_beside(struct timed_sockets *sockets, const struct timed_sockets *first,
+                        char *message, size_t size);
 
 /* inherit.c: those that a service manager has opened, systemd's LISTEN_FDS, LISTEN_PID and
  * LISTEN_FDNAMES, which are unset; there may be none. */

@@ -26,7 +26,7 @@ if VALGRIND:
 INSTRUMENTS = re.compile(r"__(asan|ubsan|tsan|msan|lsan|sanitizer|gcov|llvm|stack_chk)|_GLOBAL_OFFSET_")
 OWN = re.compile(r"(asyncore|asynchat|time|rate_limit)_")
 # Wrapped for other reasons.
-NEVER_FAIL = {"free", "freeaddrinfo", "exit"}
+NEVER_FAIL = {"exit", "free", "freeaddrinfo", "geteuid"}
 
 number = 0
 failures = 0
@@ -125,7 +125,7 @@ def unreachable(place):
     with open(os.path.join(HERE, "cannot_be_reached.txt"), encoding="utf-8") as file:
         entries = (entry.split("|") for entry in file if entry.count("|") == 2)
         return next((why.strip() for where, what, why in entries
-                     if (where.strip(), what.strip()) == (name, text)), None)
+                     if where.strip() == name and what.strip() in (text, "*")), None)
 
 
 def check_sites(program, reached, files):

@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 int timed_main(int argc, char **argv);
@@ -219,8 +221,9 @@ static void scenario_inetd_refused(void)
 static void scenario_not_served(void)
 {
     fault_arm(FAULT_SECOND, FAULT_F_GETFL, 1, EPERM);
-    expect(run_program(timed_main, (char *[]){"timed", "-p", "0", "-a", "127.0.0.1", NULL}, "") ==
-           EXIT_FAILURE);
+    expect(run_program(timed_main,
+                       (char *[]){"timed", "--no-upgrade", "-p", "0", "-a", "127.0.0.1", NULL},
+                       "") == EXIT_FAILURE);
 }
 
 /* ---- the file for Prometheus ---- */
@@ -261,6 +264,38 @@ static void scenario_metrics_here(void)
     metrics((char[]){"timed.prom"});
 }
 
+/* With a service manager, who is told all that there is to tell. */
+static void scenario_notified(void)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    const int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t length = sizeof addr;
+
+    expect(bind(manager, (struct sockaddr *)&addr, sizeof(sa_family_t)) == 0);
+    expect(getsockname(manager, (struct sockaddr *)&addr, &length) == 0);
+    addr.sun_path[0] = '@';
+    setenv("NOTIFY_SOCKET", addr.sun_path, 1);
+    setenv("WATCHDOG_USEC", "1000000", 1);
+    serve((char *[]){"timed", "-p", "0", "-a", "127.0.0.1", NULL});
+    close(manager);
+}
+
+static void scenario_chroot(void)
+{
+    expect(mkdtemp(directory) != NULL);
+    serve((char *[]){"timed", "-p", "0", "-a", "127.0.0.1", "--chroot", directory, NULL});
+    rmdir(directory);
+}
+
+/* Workers that cannot be started: see cannot_be_reached.txt for others. */
+static void scenario_workers(void)
+{
+    fault_arm(FAULT_SECOND, FAULT_fork, 1, EAGAIN);
+    expect(run_program(timed_main,
+                       (char *[]){"timed", "-p", "0", "-a", "127.0.0.1", "--workers", "2", NULL},
+                       "") == EXIT_FAILURE);
+}
+
 static void scenario_help(void)
 {
     run_program(timed_main, (char *[]){"timed", "--help", NULL}, "usage: timed");
@@ -269,6 +304,10 @@ static void scenario_help(void)
 /* "no answer, as the RFC asks" (time_service.h); and datagrams may be lost. */
 static const enum fault_call time_unknown[] = {FAULT_CLOCK_REALTIME, FAULT_sendto, FAULT_sendmsg,
                                                FAULT_CALLS};
+
+/* "what the other side has no room for is lost" (notify.h) */
+static const enum fault_call said[] = {FAULT_CLOCK_REALTIME, FAULT_send, FAULT_sendto,
+                                       FAULT_sendmsg, FAULT_CALLS};
 
 static const struct scenario scenarios[] = {
     {"timed", scenario_timed, time_unknown},
@@ -283,6 +322,9 @@ static const struct scenario scenarios[] = {
     {"timed_metrics", scenario_metrics, time_unknown},
     {"timed_metrics_full", scenario_metrics_full, NULL},
     {"timed_metrics_here", scenario_metrics_here, time_unknown},
+    {"timed_notified", scenario_notified, said},
+    {"timed_chroot", scenario_chroot, time_unknown},
+    {"timed_workers", scenario_workers, NULL},
     {"timed_help", scenario_help, NULL},
     {NULL, NULL, NULL},
 };

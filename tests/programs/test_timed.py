@@ -203,12 +203,12 @@ def test_no_descriptors_left():
     if os.environ.get("VALGRIND"):
         raise tap.Skip("valgrind needs descriptors of its own")
     # standard streams, the listener and the wake-up pipe: none is left for a client
-    probe = Timed()
+    probe = Timed(*tap.AS_ROOT)
     tap.is_the_time(receive(connect(probe.port)))
     limit = tap.descriptors(probe)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     equal(probe.stop(), 0)
-    server = Timed(preexec_fn=few_descriptors)
+    server = Timed(*tap.AS_ROOT, preexec_fn=few_descriptors)
     peer = connect(server.port)
     matches(server.line(), r"error: accept on <time_server listening .*>: Too many open files; .*")
     before = tap.cpu_seconds(server)

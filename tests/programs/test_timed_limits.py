@@ -227,7 +227,7 @@ def test_16_descriptors():
 def test_no_descriptor_but_the_spare_one():
     if os.environ.get("VALGRIND"):
         raise tap.Skip("valgrind needs descriptors of its own")
-    server = Timed("--tcp")
+    server = Timed("--tcp", *tap.AS_ROOT)
     tap.is_the_time(receive(connect(server.port)))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (tap.descriptors(server), hard))

@@ -212,6 +212,15 @@ def test_activated_without_a_network():
     equal(server.stop(), 0)
 
 
+def test_the_last_socket_is_shut_down():
+    peer = listener(socket.SOCK_STREAM)
+    server = Activated([peer])
+    tap.is_the_time(receive(connect(port_of(peer))))
+    peer.shutdown(socket.SHUT_RDWR)
+    equal(server.wait(), 1)
+    assert server.rest().endswith("timed: no listening socket is left\n")
+
+
 def test_not_for_this_process():
     with listener(socket.SOCK_DGRAM) as peer:
         server = Activated([peer], "-p", "0", "-l", "127.0.0.1", pid="1")

@@ -1,0 +1,415 @@
+/*
+ * workers.c - see workers.h.
+ *
+ * A place is what a worker serves: one set of sockets.  In each place one worker serves, and
+ * perhaps one comes, which takes over once it serves and no other still comes: so of a new
+ * program either all take over or none.  Who has been told to end has no place any more.
+ */
+#include "workers.h"
+
+#include "log.h"
+#include "notify.h"
+#include "parent.h"
+#include "spawn.h"
+
+#include <asyncore.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <utlist.h>
+
+/* Seconds. */
+#define PATIENCE 30.0      /* in which a new program must serve */
+#define SHORTEST_DELAY 0.1 /* before one that died again is replaced; each time twice as many */
+#define LONGEST_DELAY 10.0
+#define LONG_LIFE 10.0 /* who has served so long has not died at once */
+
+struct worker {
+    struct asyncore_dispatcher base; /* our end of the socket between us */
+    struct place *place;
+    pid_t pid;
+    bool serves, lives, is_silent;
+    struct worker *prev, *next;
+};
+
+struct place {
+    const struct timed_sockets *sockets;
+    struct worker *serves, *comes;
+    struct asyncore_timer again, calm;
+    double delay;
+};
+
+static struct {
+    char *const *argv;
+    struct place places[TIMED_WORKERS];
+    size_t count;
+    struct worker *workers;
+    void (*report)(bool success);
+    struct asyncore_signal_handler deaths;
+    struct asyncore_timer patience;
+    bool serving;   /* all of them, at least once */
+    bool upgrading; /* those that come are of a new program */
+    bool ending;
+    int status;
+} team;
+
+#define EACH_PLACE(place)                                                                          \
+    (struct place *place = team.places; place < team.places + team.count; place++)
+
+/* ==================================================
+ * one worker
+ */
+
+static void hear(struct worker *worker, char *text);
+
+/* Of one that has nothing to say any more, the end is waited for. */
+static bool worker_readable(struct asyncore_dispatcher *self)
+{
+    return !((struct worker *)self)->is_silent;
+}
+
+static int worker_handle_read(struct asyncore_dispatcher *self)
+{
+    char text[TIMED_NOTIFY_SIZE + 1];
+    const ssize_t n = asyncore_recv(self, text, sizeof text - 1);
+
+    if (n <= 0)
+        return (int)n;
+    text[n] = '\0';
+    hear((struct worker *)self, text);
+    return 0;
+}
+
+static int worker_handle_close(struct asyncore_dispatcher *self)
+{
+    ((struct worker *)self)->is_silent = true;
+    return 0;
+}
+
+static void worker_destroy(struct asyncore_dispatcher *self)
+{
+    struct worker *worker = (struct worker *)self;
+
+    DL_DELETE(team.workers, worker);
+    free(worker);
+}
+
+static const struct asyncore_class worker_class = {
+    .name = "worker",
+    .super = &asyncore_dispatcher_class,
+    .readable = worker_readable,
+    .writable = asyncore_never,
+    .handle_read = worker_handle_read,
+    .handle_close = worker_handle_close,
+    .destroy = worker_destroy,
+};
+
+/* Returns 0 or a negative errno. */
+static int start(struct place *place)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    int channel, rc;
+
+    if (worker == NULL)
+        return -ENOMEM;
+    worker->pid = timed_spawn(team.argv, place->sockets, &channel);
+    rc = worker->pid < 0 ? (int)worker->pid
+                         : asyncore_init(&worker->base, &worker_class, channel, NULL);
+    if (rc < 0) {
+        if (worker->pid > 0)
+            kill(worker->pid, SIGKILL);
+        free(worker);
+        return rc;
+    }
+    worker->place = place;
+    place->comes = worker;
+    DL_APPEND(team.workers, worker);
+    return 0;
+}
+
+static void dismiss(struct worker *worker, int signum)
+{
+    worker->place = NULL;
+    if (worker->pid > 0)
+        kill(worker->pid, signum);
+}
+
+/* ==================================================
+ * one place
+ */
+
+static void start_again(struct asyncore_timer *self);
+
+/* The first that dies is replaced at once, those that die again and again more and more seldom. */
+static void start_later(struct place *place)
+{
+    if (place->comes != NULL)
+        return;
+    asyncore_cancel(&place->calm);
+    asyncore_call_later(&place->again, place->delay, start_again, NULL);
+    place->delay = place->delay < SHORTEST_DELAY ? SHORTEST_DELAY : 2 * place->delay;
+    if (place->delay > LONGEST_DELAY)
+        place->delay = LONGEST_DELAY;
+}
+
+static void start_again(struct asyncore_timer *self)
+{
+    struct place *place = (struct place *)(void *)((char *)self - offsetof(struct place, again));
+    const int rc = start(place);
+
+    if (rc == 0)
+        return;
+    timed_log(LOG_WARNING, "worker: %s", strerror(-rc));
+    start_later(place);
+}
+
+static void calm_down(struct asyncore_timer *self)
+{
+    struct place *place = (struct place *)(void *)((char *)self - offsetof(struct place, calm));
+
+    place->delay = 0;
+}
+
+static void take_over(struct place *place)
+{
+    if (place->comes == NULL)
+        return;
+    if (place->serves != NULL)
+        dismiss(place->serves, SIGTERM);
+    place->serves = place->comes;
+    place->comes = NULL;
+    asyncore_call_later(&place->calm, LONG_LIFE, calm_down, NULL);
+}
+
+/* ==================================================
+ * an upgrade
+ */
+
+static void take_over_all(void)
+{
+    const bool news = team.upgrading || !team.serving;
+
+    for
+        EACH_PLACE(place)
+    if (place->comes != NULL && !place->comes->serves)
+        return;
+    for
+        EACH_PLACE(place)
+    take_over(place);
+    asyncore_cancel(&team.patience);
+    team.upgrading = false;
+    team.serving = true;
+    if (news)
+        team.report(true);
+}
+
+static void give_up(const char *why)
+{
+    timed_log(LOG_WARNING, "upgrade: %s: %s; who served goes on", team.argv[0], why);
+    asyncore_cancel(&team.patience);
+    team.upgrading = false;
+    for
+        EACH_PLACE(place)
+        {
+            if (place->comes != NULL)
+                dismiss(place->comes, SIGKILL);
+            place->comes = NULL;
+            if (team.serving && place->serves == NULL)
+                start_later(place);
+        }
+    team.report(false);
+}
+
+static void lose_patience(struct asyncore_timer *self)
+{
+    (void)self;
+    give_up("the new program does not come to serve");
+}
+
+void timed_workers_upgrade(void)
+{
+    if (team.ending || team.upgrading)
+        return;
+    team.upgrading = true;
+    asyncore_call_later(&team.patience, PATIENCE, lose_patience, NULL);
+    for
+        EACH_PLACE(place)
+        {
+            int rc = 0;
+
+            asyncore_cancel(&place->again);
+            if (place->comes == NULL)
+                rc = start(place);
+            if (rc < 0) {
+                give_up(strerror(-rc));
+                return;
+            }
+        }
+}
+
+/* ==================================================
+ * what workers say
+ */
+
+/* The watchdog hears of it when all that serve have said so. */
+static void lives(struct worker *worker)
+{
+    worker->lives = true;
+    for
+        EACH_PLACE(place)
+    if (place->serves != NULL && !place->serves->lives)
+        return;
+    for
+        EACH_PLACE(place)
+    if (place->serves != NULL)
+        place->serves->lives = false;
+    timed_notify("WATCHDOG=1");
+}
+
+static void hear(struct worker *worker, char *text)
+{
+    if (worker->place == NULL)
+        return;
+    if (team.count == 1 && strncmp(text, "STATUS=", strlen("STATUS=")) == 0)
+        timed_notify(text);
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (strcmp(line, "READY=1") == 0) {
+            worker->serves = true;
+            take_over_all();
+        } else if (strcmp(line, "WATCHDOG=1") == 0) {
+            lives(worker);
+        } else if (strcmp(line, TIMED_UPGRADE) == 0) {
+            timed_workers_upgrade();
+        }
+    }
+}
+
+/* ==================================================
+ * their ends
+ */
+
+static void describe(int status, char *text, size_t size)
+{
+    if (WIFSIGNALED(status))
+        snprintf(text, size, "signal %d ended it", WTERMSIG(status));
+    else
+        snprintf(text, size, "it ended with status %d", WEXITSTATUS(status));
+}
+
+static void lost(struct place *place, bool came, long pid, int status)
+{
+    char how[64];
+
+    describe(status, how, sizeof how);
+    if (came && team.upgrading) {
+        give_up(how);
+    } else if (!team.serving) {
+        timed_workers_end(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+    } else {
+        timed_log(LOG_WARNING, "worker %ld: %s; another takes its place", pid, how);
+        start_later(place);
+    }
+}
+
+static void bury(struct worker *worker, int status)
+{
+    struct place *place = worker->place;
+    const bool came = place != NULL && place->comes == worker;
+    const long pid = worker->pid;
+
+    if (came)
+        place->comes = NULL;
+    else if (place != NULL)
+        place->serves = NULL;
+    worker->pid = 0; /* which may be another's by now */
+    asyncore_close(&worker->base);
+    if (!team.ending && place != NULL)
+        lost(place, came, pid, status);
+}
+
+static void bury_the_dead(struct asyncore_signal_handler *self)
+{
+    struct worker *worker;
+    int status;
+    pid_t pid;
+
+    (void)self;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        DL_SEARCH_SCALAR(team.workers, worker, pid, pid);
+        if (worker != NULL)
+            bury(worker, status);
+    }
+}
+
+/* ==================================================
+ * the whole
+ */
+
+void timed_workers_begin(char *const *argv, const struct timed_sockets *sets, size_t set_count,
+                         size_t count, void (*report)(bool success))
+{
+    team.argv = argv;
+    team.count = count;
+    team.report = report;
+    for (size_t i = 0; i < count; i++)
+        team.places[i] = (struct place){.sockets = &sets[i % set_count]};
+    asyncore_add_signal_handler(&team.deaths, SIGCHLD, bury_the_dead, NULL);
+}
+
+void timed_workers_start(void)
+{
+    for
+        EACH_PLACE(place)
+        {
+            const int rc = start(place);
+
+            if (rc == 0)
+                continue;
+            timed_log(LOG_WARNING, "worker: %s", strerror(-rc));
+            timed_workers_end(EXIT_FAILURE);
+            return;
+        }
+}
+
+void timed_workers_signal(int signum)
+{
+    for
+        EACH_PLACE(place)
+    if (place->serves != NULL)
+        kill(place->serves->pid, signum);
+}
+
+void timed_workers_end(int status)
+{
+    struct worker *worker;
+
+    if (!team.ending)
+        team.status = status;
+    team.ending = true;
+    asyncore_cancel(&team.patience);
+    for
+        EACH_PLACE(place)
+        {
+            asyncore_cancel(&place->again);
+            asyncore_cancel(&place->calm);
+            place->serves = place->comes = NULL;
+        }
+    DL_FOREACH (team.workers, worker)
+        dismiss(worker, SIGTERM);
+}
+
+int timed_workers_loop(void)
+{
+    while (!team.ending || team.workers != NULL) {
+        const int rc = asyncore_poll(-1, NULL);
+
+        if (rc < 0) {
+            timed_log(LOG_WARNING, "loop: %s", strerror(-rc));
+            return EXIT_FAILURE;
+        }
+    }
+    return team.status;
+}
