@@ -49,9 +49,9 @@ this library each.
 | `set_reuse_addr()` hides errors | returns them | `dispatcher`: set_reuse_addr |
 | an empty datagram closes | it is a datagram | `datagram`: empty_datagram_is_no_end |
 | `ENOBUFS` and `ENOMEM` close the sender; `ETIMEDOUT` and unreachable networks are crashes | nothing was sent; the connection is gone, and `handle_close` is called | by reading: `src/socket.c` |
-| what is sent to a connection that is gone is kept, and nobody told | `-EPIPE`; `-ESHUTDOWN` after close_when_done | `dispatcher_with_send`: peer_is_gone; `asynchat`: push_after_close_when_done |
+| what is sent to a connection that is gone is kept, and nobody told | `-EPIPE`; `-ESHUTDOWN` after close_when_done | `dispatcher_with_send`: peer_is_gone; `asynchat_output`: push_after_close_when_done |
 | an async_chat whose terminator was never set closes | the terminator is none | `asynchat`: none |
-| input without a terminator has no limit, output has none | `asynchat_set_max_incoming()`, `asynchat_set_high_water()` | `asynchat`: limit, flood |
+| input without a terminator has no limit, output has none | `asynchat_set_max_incoming()`, `asynchat_set_high_water()` | `asynchat`: limit; `asynchat_output`: flood |
 | `file_dispatcher` leaves the caller's descriptor non-blocking | it is blocking again after the close | `file_dispatcher`: blocking_mode_is_restored |
 | a child of `fork()` has its parent's map, and serves its clients | it may drop the map or go on with it, and touches neither poller nor wake-up of the parent | `fork`, `fork_shared` |
 | SIGPIPE is ignored by the interpreter | never raised, whatever its disposition | `data`: send_on_a_broken_connection; `file_dispatcher`: never_sigpipe |
