@@ -15,7 +15,7 @@ static size_t add(char *line, size_t size, size_t length, const char *transport,
     const char *between = "";
 
     length += (size_t)snprintf(line + length, size - length, "%s:", transport);
-    for (int i = 0; i < TIME_OUTCOMES; i++) {
+    for (enum time_outcome i = 0; i < TIME_OUTCOMES; i++) {
         if ((counts[i] == 0 && i != TIME_ANSWERED) || length >= size)
             continue;
         length += (size_t)snprintf(line + length, size - length, "%s %" PRIu64 " %s", between,

@@ -26,7 +26,7 @@ static struct asyncore_timer timer;
 static size_t add(char *text, size_t length, const char *transport,
                   const uint64_t counts[TIME_OUTCOMES])
 {
-    for (int i = 0; i < TIME_OUTCOMES; i++)
+    for (enum time_outcome i = 0; i < TIME_OUTCOMES; i++)
         length +=
             (size_t)snprintf(text + length, TEXT - length,
                              "timed_requests_total{transport=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
