@@ -17,7 +17,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tap
 from tap import Program, Timed, connect, equal, matches, receive, run, timed
 
-INSTRUMENTED = os.environ.get("VALGRIND") or os.environ.get("SANITIZE", "none") != "none"
+INSTRUMENTED = (os.environ.get("VALGRIND") or os.environ.get("COVERAGE")
+                or os.environ.get("SANITIZE", "none") != "none")
 
 
 def need_root():
@@ -316,7 +317,7 @@ def test_upgrade_to_another_program():
     wait_for(lambda: len(children(standby)) == 1 and is_gone(serving), "the old one goes on")
     manager.ask()
     manager.stop()
-    assert is_gone(standby)
+    wait_for(lambda: is_gone(standby), "the standby lives on")
 
 
 def test_upgrade_to_a_program_that_does_not_start():
@@ -415,7 +416,7 @@ def test_workers():
         manager.ask()
     equal(sorted(children(manager.pid)), sorted(workers))
     manager.stop()
-    assert all(is_gone(pid) for pid in workers)
+    wait_for(lambda: all(is_gone(pid) for pid in workers), "a worker lives on")
 
 
 def test_workers_that_cannot_start():
