@@ -312,6 +312,10 @@ def test_upgrade_to_another_program():
     assert listens in files_of(standby)
     wait_for(lambda: listens not in files_of(manager.pid), "the first has not let go of them")
     manager.ask()
+    manager.program.process.send_signal(signal.SIGUSR1)  # which is handed on
+    equal(manager.program.line(), "tcp: 1 answered; udp: 1 answered")
+    for _ in range(3):
+        manager.program.line()
     os.kill(serving, signal.SIGUSR2)  # whom the operator finds serving
     wait_for(lambda: children(standby) not in ([], [serving]), "no upgrade")
     wait_for(lambda: len(children(standby)) == 1 and is_gone(serving), "the old one goes on")
@@ -390,6 +394,31 @@ def test_the_one_after_an_upgrade_dies():
     os.kill(standby, signal.SIGKILL)
     equal(manager.program.wait(), 1)
     manager.program.pipe.read()
+
+
+def test_parent_that_is_none():
+    for number in "99", "0":
+        code, _, err = run(timed(), "-p", "0", "-a", "127.0.0.1",
+                           env={**os.environ, "TIMED_PARENT": number})
+        equal(code, 1)
+        matches(err, rf"timed: TIMED_PARENT={number}: .*; it is not for users to set\n")
+    with socket.create_server(("127.0.0.1", 0)) as peer, connect(
+            peer.getsockname()[1]) as client:
+        os.set_inheritable(client.fileno(), True)
+        number = str(client.fileno())
+        code, _, err = run(timed(), "-p", "0", "-a", "127.0.0.1", close_fds=False,
+                           env={**os.environ, "TIMED_PARENT": number})
+        equal(code, 1)
+        matches(err, rf"timed: TIMED_PARENT={number}: .*\n")
+
+
+def test_what_does_not_go_together():
+    for arguments in (["--workers", "2", "--once", "1"], ["--workers", "2", "--idle", "1"],
+                      ["--workers", "2", "--inetd"], ["--workers", "2", "--metrics-file", "x"],
+                      ["--chroot", "/", "--metrics-file", "x"]):
+        code, out, err = run(timed(), *arguments)
+        equal((code, out), (2, ""))
+        matches(err, r"timed: --.*: leave .* out\n")
 
 
 # ---- workers ----
