@@ -17,7 +17,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tap
 from tap import Program, Timed, connect, equal, matches, receive, run, timed
 
-INSTRUMENTED = os.environ.get("VALGRIND") or os.environ.get("SANITIZE", "none") != "none"
+INSTRUMENTED = (os.environ.get("VALGRIND") or os.environ.get("COVERAGE")
+                or os.environ.get("SANITIZE", "none") != "none")
 
 
 def need_root():
@@ -311,12 +312,16 @@ def test_upgrade_to_another_program():
     assert listens in files_of(standby)
     wait_for(lambda: listens not in files_of(manager.pid), "the first has not let go of them")
     manager.ask()
+    manager.program.process.send_signal(signal.SIGUSR1)  # which is handed on
+    equal(manager.program.line(), "tcp: 1 answered; udp: 1 answered")
+    for _ in range(3):
+        manager.program.line()
     os.kill(serving, signal.SIGUSR2)  # whom the operator finds serving
     wait_for(lambda: children(standby) not in ([], [serving]), "no upgrade")
     wait_for(lambda: len(children(standby)) == 1 and is_gone(serving), "the old one goes on")
     manager.ask()
     manager.stop()
-    assert is_gone(standby)
+    wait_for(lambda: is_gone(standby), "the standby lives on")
 
 
 def test_upgrade_to_a_program_that_does_not_start():
@@ -391,6 +396,31 @@ def test_the_one_after_an_upgrade_dies():
     manager.program.pipe.read()
 
 
+def test_parent_that_is_none():
+    for number in "99", "0":
+        code, _, err = run(timed(), "-p", "0", "-a", "127.0.0.1",
+                           env={**os.environ, "TIMED_PARENT": number})
+        equal(code, 1)
+        matches(err, rf"timed: TIMED_PARENT={number}: .*; it is not for users to set\n")
+    with socket.create_server(("127.0.0.1", 0)) as peer, connect(
+            peer.getsockname()[1]) as client:
+        os.set_inheritable(client.fileno(), True)
+        number = str(client.fileno())
+        code, _, err = run(timed(), "-p", "0", "-a", "127.0.0.1", close_fds=False,
+                           env={**os.environ, "TIMED_PARENT": number})
+        equal(code, 1)
+        matches(err, rf"timed: TIMED_PARENT={number}: .*\n")
+
+
+def test_what_does_not_go_together():
+    for arguments in (["--workers", "2", "--once", "1"], ["--workers", "2", "--idle", "1"],
+                      ["--workers", "2", "--inetd"], ["--workers", "2", "--metrics-file", "x"],
+                      ["--chroot", "/", "--metrics-file", "x"]):
+        code, out, err = run(timed(), *arguments)
+        equal((code, out), (2, ""))
+        matches(err, r"timed: --.*: leave .* out\n")
+
+
 # ---- workers ----
 
 
@@ -415,7 +445,7 @@ def test_workers():
         manager.ask()
     equal(sorted(children(manager.pid)), sorted(workers))
     manager.stop()
-    assert all(is_gone(pid) for pid in workers)
+    wait_for(lambda: all(is_gone(pid) for pid in workers), "a worker lives on")
 
 
 def test_workers_that_cannot_start():
