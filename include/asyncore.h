@@ -574,8 +574,10 @@ ASYNCORE_API int asyncore_close_all(struct asyncore_map *map, bool ignore_all);
  * the calls that are queued.  A dispatcher added in a pass is first asked in the next.
  *   timeout  seconds to wait if nothing happens, below 0 for ever.  Rounded up, never down; but a
  *            signal, a wake-up or a hang-up that nobody asked for may end the wait early.
- * Returns 0, also at once when the map is empty, no timer set and no call queued; asyncore_ExitNow; what a handle_error returned, if negative; -EINVAL
- * (timeout is no number, or ASYNCORE_POLLER names no poller), -EBUSY (from inside a handler of the
+ * Returns 0, also at once when the map is empty, no timer set and no call queued; asyncore_ExitNow;
+ * what a handle_error returned, if negative; -EINVAL (timeout is no number, ASYNCORE_POLLER names no
+ * poller, or a dispatcher was zeroed without asyncore_close(): it is out of the map then, its
+ * descriptor is left open, and a message to the log names that), -EBUSY (from inside a handler of the
  * same map), or an error of the poller. */
 ASYNCORE_API int asyncore_poll(double timeout, struct asyncore_map *map);
 
@@ -709,6 +711,20 @@ ASYNCORE_API int asyncore_set_idle_timeout(struct asyncore_dispatcher *self, dou
  * asyncore_sendto() do so by themselves, but not recv and send of a class of one's own that do not
  * end in the base class's.  Returns 0, -EINVAL, -EBADF. */
 ASYNCORE_API int asyncore_reset_idle_timeout(struct asyncore_dispatcher *self);
+
+/* ---------------------------------------------------------------------------------------------
+ * Self-check
+ */
+
+/* For tests: does all that the library knows of map agree, its dispatchers, what its poller watches for
+ * them, timers, signal handlers and queued calls?  It finds what was zeroed or written over while the
+ * library still had it, as a dispatcher that was not closed or a timer that was not cancelled; and,
+ * under AddressSanitizer or valgrind, what was freed.  It changes nothing, allocates nothing, and costs
+ * as much as there are dispatchers and timers, so that a test can afford it after each
+ * asyncore_poll().  May be called at any time, also in handlers.  Not Python's; libev has ev_verify().
+ * Returns 0; or -ENOTRECOVERABLE, after a message to the log that says what does not agree, the first
+ * thing that was found: an error, "asyncore_check: ...". */
+ASYNCORE_API int asyncore_check(const struct asyncore_map *map);
 
 /* ---------------------------------------------------------------------------------------------
  * Log

@@ -69,3 +69,16 @@ void asyncore__calls_drop(struct asyncore_map *map)
     while (calls != NULL)
         take_one(&calls);
 }
+
+int asyncore__calls_check(const struct asyncore_map *map)
+{
+    const struct asyncore_call *call = atomic_load(&map->calls);
+
+    if (asyncore__is_circular(call, offsetof(struct asyncore_call, next)))
+        return asyncore__disagree("a call is queued twice");
+    for (; call != NULL; call = call->next)
+        if (__atomic_load_n(&call->queued, __ATOMIC_ACQUIRE) == 0 || call->target == NULL)
+            return asyncore__disagree("call %p was written over, or freed, while it was queued",
+                                      (const void *)call);
+    return 0;
+}

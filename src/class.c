@@ -188,17 +188,31 @@ const char *asyncore__class_name(const struct asyncore_class *cls)
     return cls->name != NULL ? cls->name : asyncore_dispatcher_class.name;
 }
 
+/* Whatever it calls may close its dispatcher, and go on using it. */
+static bool answer(struct asyncore_dispatcher *self, bool (*ask)(struct asyncore_dispatcher *))
+{
+    struct asyncore_map *map;
+    bool yes;
+
+    if (asyncore__check(self) < 0)
+        return false;
+    map = self->map;
+    asyncore__enter(map);
+    yes = ask(self);
+    asyncore__leave(map);
+    return yes;
+}
+
 bool asyncore_readable(struct asyncore_dispatcher *self)
 {
-    return asyncore__check(self) == 0 && ASYNCORE__CLASS_WITH(self, readable)->readable(self);
+    return answer(self, asyncore__readable);
 }
 
 bool asyncore_writable(struct asyncore_dispatcher *self)
 {
-    return asyncore__check(self) == 0 && ASYNCORE__CLASS_WITH(self, writable)->writable(self);
+    return answer(self, asyncore__writable);
 }
 
-/* It may close its dispatcher, and go on using it. */
 static inline int call(struct asyncore_dispatcher *self, size_t slot)
 {
     int (*handler)(struct asyncore_dispatcher * self);
@@ -300,15 +314,32 @@ int asyncore_handle_error(struct asyncore_dispatcher *self, int error)
     return rc;
 }
 
+/* The map of one that is closed may be gone. */
+static struct asyncore_map *enter_to_log(struct asyncore_dispatcher *self)
+{
+    if (asyncore__check(self) < 0)
+        return NULL;
+    asyncore__enter(self->map);
+    return self->map;
+}
+
 void asyncore_log(struct asyncore_dispatcher *self, const char *message)
 {
+    struct asyncore_map *map = enter_to_log(self);
+
     if (asyncore__check(self) != -EINVAL)
         ASYNCORE__CLASS_WITH(self, log)->log(self, message);
+    if (map != NULL)
+        asyncore__leave(map);
 }
 
 void asyncore_log_info(struct asyncore_dispatcher *self, const char *message,
                        enum asyncore_log_type type)
 {
+    struct asyncore_map *map = enter_to_log(self);
+
     if (asyncore__check(self) != -EINVAL)
         ASYNCORE__CLASS_WITH(self, log_info)->log_info(self, message, type);
+    if (map != NULL)
+        asyncore__leave(map);
 }

@@ -17,6 +17,8 @@ enum { ADDRESS_NOT_KEPT = UCHAR_MAX };
  * the beginning
  */
 
+/* It is no dispatcher yet: should it come to a handler of another's while it gets its socket, that
+ * cannot close it. */
 static void begin(struct asyncore_dispatcher *self, const struct asyncore_class *cls,
                   struct asyncore_map *map)
 {
@@ -25,7 +27,6 @@ static void begin(struct asyncore_dispatcher *self, const struct asyncore_class 
     self->map = asyncore__map(map);
     self->fd = -1;
     self->ignore_log_types = 1U << ASYNCORE_WARNING;
-    self->state = ASYNCORE__LIVE;
 }
 
 int asyncore__set_nonblocking(int fd)
@@ -121,12 +122,24 @@ static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore
     if (rc == 0)
         rc = enter_map(self, map);
     if (rc == 0) {
-        self->state = ASYNCORE__LIVE; /* also again, after a close */
+        self->state = ASYNCORE__LIVE; /* for the first time, or again after a close */
     } else {
         self->fd = -1;
         close(fd);
     }
     asyncore__leave(old);
+    return rc;
+}
+
+/* One from elsewhere; which is closed if refused says so, a negative errno. */
+static int take_foreign_socket(struct asyncore_dispatcher *self, int fd, struct asyncore_map *map,
+                               int refused)
+{
+    const int rc = refused == 0 ? asyncore__set_nonblocking(fd) : refused;
+
+    if (rc == 0)
+        return take_socket(self, fd, map);
+    close(fd);
     return rc;
 }
 
@@ -146,12 +159,8 @@ int asyncore_set_socket(struct asyncore_dispatcher *self, int fd, struct asyncor
     if (rc != -EINVAL && fd == self->fd)
         return asyncore_add_channel(self, map);
     if (rc != -EINVAL)
-        rc = may_move(self, map) ? asyncore__set_nonblocking(fd) : -EBUSY;
-    if (rc < 0) {
-        close(fd);
-        return rc;
-    }
-    return take_socket(self, fd, map);
+        rc = may_move(self, map) ? 0 : -EBUSY;
+    return take_foreign_socket(self, fd, map, rc);
 }
 
 /* A socket from elsewhere: is it connected, does it listen? */
@@ -189,16 +198,18 @@ int asyncore_init(struct asyncore_dispatcher *self, const struct asyncore_class 
         return -EINVAL;
     }
     begin(self, cls, map);
-    if (fd < 0)
+    if (fd < 0) {
+        self->state = ASYNCORE__LIVE;
         return 0;
-    rc = asyncore_set_socket(self, fd, NULL);
-    if (rc == 0) {
-        rc = look_at_socket(self);
-        if (rc < 0)
-            drop_socket(self);
     }
+    rc = take_foreign_socket(self, fd, NULL, 0);
     if (rc < 0)
+        return rc;
+    rc = look_at_socket(self);
+    if (rc < 0) {
+        drop_socket(self);
         self->state = 0;
+    }
     return rc;
 }
 
@@ -216,8 +227,6 @@ int asyncore_init_accepted(struct asyncore_dispatcher *self, const struct asynco
     begin(self, cls, map);
     asyncore__set_addr(self, addr, addrlen);
     rc = take_socket(self, fd, NULL);
-    if (rc < 0)
-        self->state = 0;
     self->connected = rc == 0;
     return rc;
 }

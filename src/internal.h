@@ -94,6 +94,17 @@ static inline const struct asyncore_class *asyncore__lookup(const struct asyncor
 #define ASYNCORE__CLASS_WITH(self, slot)                                                           \
     asyncore__lookup((self)->cls, offsetof(struct asyncore_class, slot))
 
+/* What its class says; inside asyncore__enter(). */
+static inline bool asyncore__readable(struct asyncore_dispatcher *self)
+{
+    return asyncore__check(self) == 0 && ASYNCORE__CLASS_WITH(self, readable)->readable(self);
+}
+
+static inline bool asyncore__writable(struct asyncore_dispatcher *self)
+{
+    return asyncore__check(self) == 0 && ASYNCORE__CLASS_WITH(self, writable)->writable(self);
+}
+
 const char *asyncore__class_name(const struct asyncore_class *cls);
 
 /* ---- log.c ---- */
@@ -264,6 +275,16 @@ void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel 
 void asyncore__changed(struct asyncore_dispatcher *dispatcher);
 void asyncore__unlist(struct asyncore_map *map, struct asyncore_channel *channel);
 
+bool asyncore__asks(const struct asyncore_dispatcher *dispatcher);
+/* Its dispatcher was written over, or freed, without having been closed: says so, and takes the place
+ * away from it.  Returns -EINVAL. */
+int asyncore__lost(struct asyncore_map *map, struct asyncore_channel *channel);
+
+/* ---- loop.c ---- */
+
+/* What is to be watched for, if these are the answers of its predicates. */
+unsigned asyncore__interest(const struct asyncore_dispatcher *dispatcher, bool is_r, bool is_w);
+
 /* ---- poller.c ---- */
 
 int asyncore__poller_open(struct asyncore_map *map);
@@ -306,6 +327,8 @@ int64_t asyncore__next_timer(const struct asyncore_map *map); /* there must be o
  * asyncore__raise() was given. */
 int asyncore__timers_run(struct asyncore_map *map, uint64_t last);
 void asyncore__timers_free(struct asyncore_map *map);
+bool asyncore__timer_is_set(const struct asyncore_timer *timer);
+int asyncore__timers_check(const struct asyncore_map *map);
 
 /* ---- call.c ---- */
 
@@ -317,6 +340,7 @@ static inline bool asyncore__calls_wait(const struct asyncore_map *map)
 /* Those that are queued now; what they queue in turn is for the next pass. */
 void asyncore__calls_run(struct asyncore_map *map);
 void asyncore__calls_drop(struct asyncore_map *map);
+int asyncore__calls_check(const struct asyncore_map *map);
 
 /* ---- signal.c ---- */
 
@@ -327,6 +351,7 @@ static inline bool asyncore__signals_wait(const struct asyncore_map *map)
 
 void asyncore__signals_run(struct asyncore_map *map);
 void asyncore__signals_free(struct asyncore_map *map);
+int asyncore__signals_check(const struct asyncore_map *map);
 void asyncore__signals_lock(void);
 void asyncore__signals_unlock(void);
 void asyncore__signals_inherit(void);
@@ -348,6 +373,17 @@ int asyncore__idling_begins(struct asyncore_dispatcher *self);
 int asyncore__timeouts_begin(struct asyncore_dispatcher *self);
 void asyncore__timeouts_end(struct asyncore_dispatcher *self);
 void asyncore__timeouts_free(struct asyncore_dispatcher *self);
+/* Is the timer one of these, and its dispatcher no more? */
+bool asyncore__timeout_is_lost(const struct asyncore_timer *timer);
+/* What is wrong with those of a dispatcher that is in a map, or NULL. */
+const char *asyncore__timeouts_check(const struct asyncore_dispatcher *self);
+
+/* ---- check.c, for asyncore_check() ---- */
+
+/* Logs what does not agree with what.  Returns what asyncore_check() returns then. */
+int asyncore__disagree(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Does a list come back into itself?  The pointer to the next member lies so far within each. */
+bool asyncore__is_circular(const void *first, size_t offset);
 
 /* ---- wakeup.c ---- */
 

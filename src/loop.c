@@ -5,27 +5,21 @@
 #include "poller.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <utlist.h>
 
 #define UNWAKEABLE (ASYNCORE__SECOND / 10)
+
+enum { FAILURES = ASYNCORE__DEAD | ASYNCORE__FAILED };
 
 /* ==================================================
  * asking: what does each dispatcher wait for?
  */
 
-static void ask(struct asyncore_map *map, struct asyncore_channel *channel)
+unsigned asyncore__interest(const struct asyncore_dispatcher *dispatcher, bool is_r, bool is_w)
 {
-    struct asyncore_dispatcher *dispatcher = channel->dispatcher;
-    const uint64_t generation = channel->generation;
     unsigned interest = 0;
-    bool is_r, is_w = false;
-    int rc;
 
-    is_r = asyncore_readable(dispatcher);
-    if (channel->generation == generation)
-        is_w = asyncore_writable(dispatcher);
-    if (channel->generation != generation)
-        return; /* it has closed itself */
     if (is_r)
         interest |= ASYNCORE__READ;
     /* accepting sockets should not be writable */
@@ -36,9 +30,29 @@ static void ask(struct asyncore_map *map, struct asyncore_channel *channel)
     /* Whoever connects wants to know the outcome. */
     if (interest == 0 && dispatcher->connecting)
         interest = ASYNCORE__CONNECT;
-    if (dispatcher->accepting && map->accept_resume_at != 0)
+    if (dispatcher->accepting && dispatcher->map->accept_resume_at != 0)
         interest = 0;
-    rc = asyncore__watch(map, channel, interest);
+    return interest;
+}
+
+static void ask(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    struct asyncore_dispatcher *dispatcher = channel->dispatcher;
+    const uint64_t generation = channel->generation;
+    bool is_r, is_w = false;
+    unsigned interest;
+    int rc = 0;
+
+    is_r = asyncore__readable(dispatcher);
+    if (channel->generation == generation)
+        is_w = asyncore__writable(dispatcher);
+    if (channel->generation != generation)
+        return; /* it has closed itself */
+    interest = asyncore__interest(dispatcher, is_r, is_w);
+    if (interest == 0) /* what somebody has written over answers nothing else */
+        rc = asyncore__check(dispatcher);
+    if (rc == 0)
+        rc = asyncore__watch(map, channel, interest);
     if (rc < 0) {
         asyncore__found(map, channel, rc == -EBADF ? ASYNCORE__DEAD : ASYNCORE__FAILED);
         map->ready[map->ready_count - 1].error = rc;
@@ -108,29 +122,19 @@ static int wait_for_events(struct asyncore_map *map, int64_t timeout)
 
 static int read_obj(struct asyncore_dispatcher *obj)
 {
-    int rc;
-
     if (obj->accepting || obj->connecting)
-        rc = asyncore_handle_read_event(obj);
-    else /* which would do this */
-        rc = ASYNCORE__CLASS_WITH(obj, handle_read)->handle_read(obj);
-    return rc < 0 ? asyncore__except(obj, rc) : 0;
+        return asyncore_handle_read_event(obj);
+    if (obj->cls == NULL) /* somebody has written over it */
+        return -EINVAL;
+    /* which would do this */
+    return ASYNCORE__CLASS_WITH(obj, handle_read)->handle_read(obj);
 }
 
 static int write_obj(struct asyncore_dispatcher *obj)
 {
-    int rc;
-
-    if (obj->channel->interest == ASYNCORE__CONNECT)
-        rc = asyncore_handle_connect_event(obj);
-    else
-        rc = asyncore_handle_write_event(obj);
-    return rc < 0 ? asyncore__except(obj, rc) : 0;
-}
-
-static int except_obj(struct asyncore_dispatcher *obj)
-{
-    return asyncore__except(obj, asyncore_handle_expt_event(obj));
+    if (obj->connecting && obj->channel->interest == ASYNCORE__CONNECT)
+        return asyncore_handle_connect_event(obj);
+    return asyncore_handle_write_event(obj);
 }
 
 /* The event goes to whom it was found for: not to one that has been closed since, nor to another
@@ -140,43 +144,60 @@ static inline bool is_for(const struct asyncore__ready *ready, unsigned events)
     return (ready->events & events) != 0 && ready->channel->generation == ready->generation;
 }
 
+/* "except: obj.handle_error()" */
+static int except(struct asyncore_map *map, const struct asyncore__ready *ready,
+                  struct asyncore_dispatcher *obj, int error)
+{
+    if (error == -EINVAL && is_for(ready, ~0U) && asyncore__check(obj) == -EINVAL)
+        return asyncore__lost(map, ready->channel);
+    return asyncore__except(obj, error);
+}
+
 static inline int dispatch(struct asyncore_map *map, unsigned event,
                            int (*call)(struct asyncore_dispatcher *obj))
 {
     if ((map->found & event) == 0)
         return 0;
     for (size_t i = 0; i < map->ready_count; i++) {
-        const struct asyncore__ready *ready = &map->ready[i];
+        struct asyncore_dispatcher *obj = map->ready[i].channel->dispatcher;
         int rc;
 
-        if (!is_for(ready, event))
+        if (!is_for(&map->ready[i], event))
             continue;
-        rc = call(ready->channel->dispatcher);
-        if (rc != 0)
+        rc = call(obj);
+        if (rc < 0) /* and map->ready may lie elsewhere, if handlers have added many */
+            rc = except(map, &map->ready[i], obj, rc);
+        if (rc < 0)
             return rc;
     }
     return 0;
 }
 
-/* Those who cannot be waited for: dead, or refused by the poller.  Should they live, or not be called
- * because the wait failed or one of them ends the pass, they are asked again. */
-static int dispatch_failures(struct asyncore_map *map, int rc)
+/* Those who cannot be waited for, dead or refused by the poller: should they live, they are asked
+ * again, also if the pass does not come to call them. */
+static void ask_failures_again(struct asyncore_map *map)
 {
-    const unsigned failures = ASYNCORE__DEAD | ASYNCORE__FAILED;
-
-    if ((map->found & failures) == 0)
-        return rc;
+    if ((map->found & FAILURES) == 0)
+        return;
     for (size_t i = 0; i < map->ready_count; i++)
-        if (is_for(&map->ready[i], failures))
+        if (is_for(&map->ready[i], FAILURES))
             asyncore__changed(map->ready[i].channel->dispatcher);
-    for (size_t i = 0; rc == 0 && i < map->ready_count; i++) {
-        const struct asyncore__ready *ready = &map->ready[i];
-        struct asyncore_dispatcher *obj = ready->channel->dispatcher;
+}
 
-        if (is_for(ready, failures))
-            rc = asyncore__except(obj, (ready->events & ASYNCORE__DEAD) != 0
-                                           ? asyncore_handle_close(obj)
-                                           : ready->error);
+static int dispatch_failures(struct asyncore_map *map)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && (map->found & FAILURES) != 0 && i < map->ready_count; i++) {
+        struct asyncore_dispatcher *obj = map->ready[i].channel->dispatcher;
+
+        if (!is_for(&map->ready[i], FAILURES))
+            continue;
+        if ((map->ready[i].events & ASYNCORE__DEAD) != 0)
+            rc = asyncore_handle_close(obj);
+        else
+            rc = map->ready[i].error;
+        rc = except(map, &map->ready[i], obj, rc);
     }
     return rc;
 }
@@ -194,15 +215,17 @@ static int pass(struct asyncore_map *map, int64_t timeout)
         ask_all(map);
         rc = wait_for_events(map, timeout);
     }
+    ask_failures_again(map);
     if (map->ready_count > 0 || map->asked != NULL)
         map->dead_sought = false;
-    rc = dispatch_failures(map, rc);
+    if (rc == 0)
+        rc = dispatch_failures(map);
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__READ, read_obj);
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__WRITE, write_obj);
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__EXPT, except_obj);
+        rc = dispatch(map, ASYNCORE__EXPT, asyncore_handle_expt_event);
     if (rc == 0 && map->timer_count > 0)
         rc = asyncore__timers_run(map, last_timer);
     if (rc == 0 && asyncore__signals_wait(map))
@@ -210,6 +233,21 @@ static int pass(struct asyncore_map *map, int64_t timeout)
     if (rc == 0 && asyncore__calls_wait(map))
         asyncore__calls_run(map);
     return rc;
+}
+
+/* What is built for tests stops where something has gone wrong, and says so where it is sure to be
+ * read. */
+static void check(const struct asyncore_map *map)
+{
+#ifdef ASYNCORE__CHECKED
+    if (asyncore_check(map) == 0)
+        return;
+    asyncore_set_log(NULL);
+    asyncore_check(map);
+    abort();
+#else
+    (void)map;
+#endif
 }
 
 static int poll_once(struct asyncore_map *map, int64_t timeout)
@@ -221,6 +259,7 @@ static int poll_once(struct asyncore_map *map, int64_t timeout)
     asyncore__enter(map);
     rc = pass(map, timeout);
     asyncore__leave(map);
+    check(map);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "poller.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -35,6 +36,12 @@ static bool is_known(bool (*predicate)(struct asyncore_dispatcher *))
     return predicate == asyncore_always || predicate == asyncore_never ||
            predicate == asyncore__dispatcher_with_send_writable ||
            predicate == asynchat__readable || predicate == asynchat__writable;
+}
+
+bool asyncore__asks(const struct asyncore_dispatcher *dispatcher)
+{
+    return !is_known(ASYNCORE__CLASS_WITH(dispatcher, readable)->readable) ||
+           !is_known(ASYNCORE__CLASS_WITH(dispatcher, writable)->writable);
 }
 
 static void list(struct asyncore_map *map, struct asyncore_channel *channel)
@@ -112,9 +119,12 @@ static int put_out(struct asyncore_map *map, struct asyncore_dispatcher *dispatc
 
 int asyncore__make_way(struct asyncore_map *map, int fd)
 {
-    struct asyncore_channel *channel = asyncore__find(map, fd);
+    struct asyncore_channel *channel;
+    int rc = 0;
 
-    return channel != NULL ? put_out(map, channel->dispatcher) : 0;
+    while (rc == 0 && (channel = asyncore__find(map, fd)) != NULL)
+        rc = put_out(map, channel->dispatcher);
+    return rc;
 }
 
 int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
@@ -139,23 +149,39 @@ int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *
     channel->dispatcher = dispatcher;
     channel->generation = ++map->generation;
     channel->interest = channel->place = 0;
-    channel->asks = !is_known(ASYNCORE__CLASS_WITH(dispatcher, readable)->readable) ||
-                    !is_known(ASYNCORE__CLASS_WITH(dispatcher, writable)->writable);
+    channel->asks = asyncore__asks(dispatcher);
     dispatcher->channel = channel;
     list(map, channel);
     return 0;
 }
 
-void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel)
+static void vacate(struct asyncore_map *map, struct asyncore_channel *channel)
 {
-    asyncore__timeouts_end(channel->dispatcher);
     asyncore__watch(map, channel, 0);
     asyncore__unlist(map, channel);
     HASH_DEL(map->channels, channel);
-    channel->dispatcher->channel = NULL;
     channel->dispatcher = NULL;
     channel->generation = 0;
     LL_PREPEND(map->unused, channel);
+}
+
+void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    asyncore__timeouts_end(channel->dispatcher);
+    channel->dispatcher->channel = NULL;
+    vacate(map, channel);
+}
+
+int asyncore__lost(struct asyncore_map *map, struct asyncore_channel *channel)
+{
+    char message[128];
+
+    vacate(map, channel);
+    snprintf(message, sizeof message,
+             "descriptor %d: its dispatcher was written over, or freed, without asyncore_close()",
+             channel->fd);
+    asyncore__write_log(ASYNCORE_ERROR, message);
+    return -EINVAL;
 }
 
 /* ==================================================
@@ -184,8 +210,8 @@ int asyncore_close_all(struct asyncore_map *map, bool ignore_all)
         struct asyncore_channel *channel = map->channels;
         const int rc = asyncore_close(channel->dispatcher);
 
-        if (rc == -EINVAL) /* somebody has written over it */
-            asyncore__channel_remove(map, channel);
+        if (rc == -EINVAL)
+            asyncore__lost(map, channel);
         if (first_error == 0)
             first_error = rc;
     }

@@ -204,6 +204,15 @@ void asyncore__always_ready_remove(struct asyncore_map *map, struct asyncore_cha
     }
 }
 
+bool asyncore__always_ready_has(const struct asyncore_map *map,
+                                const struct asyncore_channel *channel)
+{
+    for (size_t i = 0; i < map->always_ready_count; i++)
+        if (map->always_ready[i] == channel)
+            return true;
+    return false;
+}
+
 void asyncore__always_ready_find(struct asyncore_map *map)
 {
     for (size_t i = 0; i < map->always_ready_count; i++) {

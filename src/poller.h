@@ -29,6 +29,12 @@ struct asyncore__poller {
      * asyncore__found(), each channel once.  A signal ends the wait with -EINTR.  A descriptor
      * that is not open is found ASYNCORE__DEAD, and does not keep the others from being served. */
     int (*wait)(struct asyncore_map *map, int64_t timeout);
+
+    /* For asyncore_check().  How many entries of its tables are this channel's; -1 if they are not
+     * as channel->interest says. */
+    int (*check)(const struct asyncore_map *map, const struct asyncore_channel *channel);
+    /* How many entries there are in all. */
+    size_t (*entries)(const struct asyncore_map *map);
 };
 
 extern const struct asyncore__poller asyncore__select_poller;
@@ -94,5 +100,7 @@ static inline int asyncore__milliseconds(int64_t nanoseconds)
 int asyncore__always_ready_add(struct asyncore_map *map, struct asyncore_channel *channel);
 void asyncore__always_ready_remove(struct asyncore_map *map, struct asyncore_channel *channel);
 void asyncore__always_ready_find(struct asyncore_map *map);
+bool asyncore__always_ready_has(const struct asyncore_map *map,
+                                const struct asyncore_channel *channel);
 
 #endif

@@ -20,7 +20,12 @@ struct epoll_state {
 };
 
 /* channel->place */
-enum { OUTSIDE, IN_SET, ALWAYS_READY };
+enum {
+    OUTSIDE,
+    IN_SET,
+    ALWAYS_READY,
+    HUNG_UP /* which is nothing to it; outside until it asks for something else */
+};
 
 static int epoll_open(struct asyncore_map *map)
 {
@@ -123,8 +128,10 @@ static void find_more(struct asyncore_map *map, struct asyncore_channel *channel
 
     if (events != 0)
         asyncore__found(map, channel, events);
-    else
-        leave(map, channel); /* until it asks for something else */
+    else {
+        leave(map, channel);
+        channel->place = HUNG_UP;
+    }
 }
 
 static void find(struct asyncore_map *map, const struct epoll_event *events, size_t count)
@@ -155,6 +162,23 @@ static int epoll_wait_for(struct asyncore_map *map, int64_t timeout)
     return 0;
 }
 
+/* Its set is in the kernel, and who is in there is known by the place alone. */
+static int epoll_check(const struct asyncore_map *map, const struct asyncore_channel *channel)
+{
+    const bool is_ready = channel->place == ALWAYS_READY;
+
+    if ((channel->interest != 0) != (channel->place != OUTSIDE))
+        return -1;
+    if (is_ready != asyncore__always_ready_has(map, channel))
+        return -1;
+    return is_ready ? 1 : 0;
+}
+
+static size_t epoll_entries(const struct asyncore_map *map)
+{
+    return map->always_ready_count;
+}
+
 const struct asyncore__poller asyncore__epoll_poller = {
     .name = "epoll",
     .forgets_closed = true,
@@ -163,4 +187,6 @@ const struct asyncore__poller asyncore__epoll_poller = {
     .reserve = epoll_reserve,
     .watch = epoll_watch,
     .wait = epoll_wait_for,
+    .check = epoll_check,
+    .entries = epoll_entries,
 };

@@ -193,6 +193,24 @@ static int kqueue_wait(struct asyncore_map *map, int64_t timeout)
     return 0;
 }
 
+/* Its set is in the kernel, and what is in there is known by the place alone; what is idle is not. */
+static int kqueue_check(const struct asyncore_map *map, const struct asyncore_channel *channel)
+{
+    const bool is_ready = channel->place == ALWAYS_READY;
+    const unsigned wanted = is_ready ? ALWAYS_READY : asyncore__poll_events(channel->interest);
+
+    if ((channel->place & ~wanted) != 0 || (is_ready && channel->interest == 0))
+        return -1;
+    if (is_ready != asyncore__always_ready_has(map, channel))
+        return -1;
+    return is_ready ? 1 : 0;
+}
+
+static size_t kqueue_entries(const struct asyncore_map *map)
+{
+    return map->always_ready_count;
+}
+
 const struct asyncore__poller asyncore__kqueue_poller = {
     .name = "kqueue",
     .forgets_closed = true,
@@ -201,4 +219,6 @@ const struct asyncore__poller asyncore__kqueue_poller = {
     .reserve = kqueue_reserve,
     .watch = kqueue_watch,
     .wait = kqueue_wait,
+    .check = kqueue_check,
+    .entries = kqueue_entries,
 };

@@ -120,6 +120,27 @@ static int poll_wait(struct asyncore_map *map, int64_t timeout)
     return 0;
 }
 
+static int poll_check(const struct asyncore_map *map, const struct asyncore_channel *channel)
+{
+    const struct poll_state *state = map->poller_state;
+    const size_t index = channel->place - 1;
+
+    if (channel->interest == 0)
+        return channel->place == 0 ? 0 : -1;
+    if (channel->place == 0 || index >= state->count || state->channels[index] != channel)
+        return -1;
+    if (state->fds[index].fd != channel->fd && state->fds[index].fd != -1)
+        return -1;
+    return state->fds[index].events == (short)asyncore__poll_events(channel->interest) ? 1 : -1;
+}
+
+static size_t poll_entries(const struct asyncore_map *map)
+{
+    const struct poll_state *state = map->poller_state;
+
+    return state->count;
+}
+
 const struct asyncore__poller asyncore__poll_poller = {
     .name = "poll",
     .forgets_closed = true, /* if it had hung up before */
@@ -128,4 +149,6 @@ const struct asyncore__poller asyncore__poll_poller = {
     .reserve = poll_reserve,
     .watch = poll_watch,
     .wait = poll_wait,
+    .check = poll_check,
+    .entries = poll_entries,
 };

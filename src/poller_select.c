@@ -172,6 +172,38 @@ static int select_wait(struct asyncore_map *map, int64_t timeout)
     }
 }
 
+static int select_check(const struct asyncore_map *map, const struct asyncore_channel *channel)
+{
+    const struct select_state *state = map->poller_state;
+    const int fd = channel->fd;
+    int count = 0;
+
+    if (channel->interest == 0) /* then there need not even be room for it */
+        return 0;
+    if (word(fd) >= state->words)
+        return -1;
+    for (size_t i = 0; i < SETS; i++) {
+        const bool is_asked = (state->asked[i][word(fd)] & bit(fd)) != 0;
+
+        if (is_asked != ((channel->interest & events[i]) != 0))
+            return -1;
+        count += is_asked;
+    }
+    return count;
+}
+
+static size_t select_entries(const struct asyncore_map *map)
+{
+    const struct select_state *state = map->poller_state;
+    size_t count = 0;
+
+    for (size_t i = 0; i < SETS; i++)
+        for (size_t n = 0; n < state->words; n++)
+            for (unsigned long any = bits(state->asked[i][n]); any != 0; any &= any - 1)
+                count++;
+    return count;
+}
+
 const struct asyncore__poller asyncore__select_poller = {
     .name = "select",
     .open = select_open,
@@ -179,4 +211,6 @@ const struct asyncore__poller asyncore__select_poller = {
     .reserve = select_reserve,
     .watch = select_watch,
     .wait = select_wait,
+    .check = select_check,
+    .entries = select_entries,
 };

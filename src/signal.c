@@ -151,6 +151,43 @@ void asyncore__signals_free(struct asyncore_map *map)
 }
 
 /* ==================================================
+ * what asyncore_check() sees
+ */
+
+static bool is_linked_in(const struct asyncore_signal_handler *self)
+{
+    const struct asyncore_signal_handler *handler = NULL;
+
+    if (self->signum > 0 && self->signum < SIGNALS)
+        for (handler = signals[self->signum].first; handler != NULL && handler != self;)
+            handler = handler->chain;
+    return handler != NULL;
+}
+
+static bool is_in_order(const struct asyncore_signal_handler *self, const struct asyncore_map *map)
+{
+    const struct asyncore_signal_handler *first = map->signal_handlers, *next = self->next;
+
+    return self->map == map && next != first && (next != NULL ? next : first)->prev == self &&
+           is_linked_in(self);
+}
+
+int asyncore__signals_check(const struct asyncore_map *map)
+{
+    const struct asyncore_signal_handler *handler = map->signal_handlers;
+
+    pthread_mutex_lock(&mutex);
+    while (handler != NULL && is_in_order(handler, map))
+        handler = handler->next;
+    pthread_mutex_unlock(&mutex);
+    if (handler == NULL)
+        return 0;
+    return asyncore__disagree("signal handler %p was written over, or freed, without "
+                              "asyncore_remove_signal_handler()",
+                              (const void *)handler);
+}
+
+/* ==================================================
  * fork: the child has the thread that forked and no other
  */
 

@@ -229,21 +229,42 @@ static bool is_plain(const struct asyncore_dispatcher *self)
 static ssize_t recv_by_class(struct asyncore_dispatcher *self, void *buffer, size_t size)
 {
     const int rc = asyncore__check_socket(self);
+    const struct asyncore_class *cls;
+    struct asyncore_map *map;
+    ssize_t n;
 
-    return rc < 0 ? rc : ASYNCORE__CLASS_WITH(self, recv)->recv(self, buffer, size);
+    if (rc < 0)
+        return rc;
+    cls = ASYNCORE__CLASS_WITH(self, recv);
+    if (cls == &asyncore_dispatcher_class)
+        return receive(self, buffer, size);
+    map = self->map;
+    asyncore__enter(map); /* it may close the dispatcher, and go on using it */
+    n = cls->recv(self, buffer, size);
+    asyncore__leave(map);
+    return n;
 }
 
 static ssize_t send_by_class(struct asyncore_dispatcher *self, const void *data, size_t size)
 {
     const int rc = asyncore__check_socket(self);
     const struct asyncore_class *cls;
+    struct asyncore_map *map;
+    ssize_t n;
 
     if (rc < 0)
         return rc;
     cls = ASYNCORE__CLASS_WITH(self, send);
-    if (cls == &asyncore_dispatcher_class && ASYNCORE__CLASS_WITH(self, recv) == cls)
-        self->plain = self->cls;
-    return cls->send(self, data, size);
+    if (cls == &asyncore_dispatcher_class) {
+        if (ASYNCORE__CLASS_WITH(self, recv) == cls)
+            self->plain = self->cls;
+        return send_with(self, data, size, 0);
+    }
+    map = self->map;
+    asyncore__enter(map);
+    n = cls->send(self, data, size);
+    asyncore__leave(map);
+    return n;
 }
 
 ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)

@@ -14,6 +14,20 @@ struct asyncore_timeouts {
     int64_t active_at;                 /* when data came or went the last time */
 };
 
+/* Somebody has written over the dispatcher that had them. */
+static void lost(struct asyncore_timeouts *timeouts, struct asyncore_map *map)
+{
+    struct asyncore_channel *channel = map->channels;
+
+    while (channel != NULL && channel->dispatcher != timeouts->dispatcher)
+        channel = channel->hh.next;
+    if (channel != NULL)
+        asyncore__raise(map, asyncore__lost(map, channel));
+    asyncore_cancel(&timeouts->connect);
+    asyncore_cancel(&timeouts->idle);
+    free(timeouts);
+}
+
 /* ==================================================
  * connecting
  */
@@ -33,10 +47,14 @@ static int connect_timed_out(struct asyncore_dispatcher *self)
 
 static void connect_is_due(struct asyncore_timer *timer)
 {
-    struct asyncore_dispatcher *self = ((struct asyncore_timeouts *)timer)->dispatcher;
+    struct asyncore_timeouts *timeouts = (struct asyncore_timeouts *)timer;
+    struct asyncore_dispatcher *self = timeouts->dispatcher;
+    struct asyncore_map *map = timer->map; /* the timer may be gone behind it */
 
-    if (self->connecting)
-        asyncore__raise(self->map, asyncore__serve(self, connect_timed_out));
+    if (self->timeouts != timeouts)
+        lost(timeouts, map);
+    else if (self->connecting)
+        asyncore__raise(map, asyncore__serve(self, connect_timed_out));
 }
 
 int asyncore__connect_begins(struct asyncore_dispatcher *self)
@@ -75,14 +93,19 @@ static void idle_is_due(struct asyncore_timer *timer)
 {
     struct asyncore_timeouts *timeouts = timeouts_of_idle(timer);
     struct asyncore_dispatcher *self = timeouts->dispatcher;
+    struct asyncore_map *map = timer->map;
     const int64_t now = asyncore__now();
     const bool idle = now - timeouts->active_at >= timeouts->idle_limit;
 
+    if (self->timeouts != timeouts) {
+        lost(timeouts, map);
+        return;
+    }
     if (idle)
         timeouts->active_at = now; /* should it live, it has as long again */
     wait_for_idleness(timeouts);
     if (idle)
-        asyncore__raise(self->map, asyncore__serve(self, asyncore_handle_timeout));
+        asyncore__raise(map, asyncore__serve(self, asyncore_handle_timeout));
 }
 
 int asyncore__idling_begins(struct asyncore_dispatcher *self)
@@ -128,6 +151,39 @@ void asyncore__timeouts_free(struct asyncore_dispatcher *self)
     asyncore__timeouts_end(self);
     free(self->timeouts);
     self->timeouts = NULL;
+}
+
+/* ==================================================
+ * what asyncore_check() sees
+ */
+
+bool asyncore__timeout_is_lost(const struct asyncore_timer *timer)
+{
+    const struct asyncore_timeouts *timeouts;
+
+    if (timer->target == connect_is_due)
+        timeouts = (const void *)timer;
+    else if (timer->target == idle_is_due)
+        timeouts = timeouts_of_idle((struct asyncore_timer *)timer);
+    else
+        return false;
+    return timeouts->dispatcher->timeouts != timeouts;
+}
+
+/* They are set as long as there is a limit; the one for connecting may have fired. */
+const char *asyncore__timeouts_check(const struct asyncore_dispatcher *self)
+{
+    const struct asyncore_timeouts *timeouts = self->timeouts;
+
+    if (timeouts == NULL)
+        return NULL;
+    if (timeouts->dispatcher != self)
+        return "its limits are another dispatcher's";
+    if (asyncore__timer_is_set(&timeouts->idle) != (timeouts->idle_limit != 0))
+        return "its time of being idle is not as it was limited";
+    if (asyncore__timer_is_set(&timeouts->connect) && timeouts->connect_limit == 0)
+        return "its time of connecting is not as it was limited";
+    return NULL;
 }
 
 /* ==================================================

@@ -144,7 +144,7 @@ static int grow(struct asyncore_map *map)
  * what users see
  */
 
-static bool is_set(const struct asyncore_timer *timer)
+bool asyncore__timer_is_set(const struct asyncore_timer *timer)
 {
     const struct asyncore_map *map = timer->map;
 
@@ -158,7 +158,7 @@ static int count_down(struct asyncore_timer *self)
     struct asyncore_map *map = self->map;
     const struct asyncore__due due = {asyncore__now() + self->interval, self};
 
-    if (!is_set(self)) {
+    if (!asyncore__timer_is_set(self)) {
         const int rc = grow(map);
 
         if (rc < 0)
@@ -214,7 +214,7 @@ int asyncore_reset(struct asyncore_timer *self)
 
 void asyncore_cancel(struct asyncore_timer *self)
 {
-    if (self != NULL && is_set(self))
+    if (self != NULL && asyncore__timer_is_set(self))
         take_out(self->map, self->place);
 }
 
@@ -268,4 +268,30 @@ void asyncore__timers_free(struct asyncore_map *map)
     free(map->timers);
     map->timers = NULL;
     map->timer_size = 0;
+}
+
+/* ==================================================
+ * what asyncore_check() sees
+ */
+
+int asyncore__timers_check(const struct asyncore_map *map)
+{
+    if (map->timer_count > 0 && end_of(map) > map->timer_size)
+        return asyncore__disagree("%zu timers are set, and there is no room for so many",
+                                  map->timer_count);
+    for (size_t place = TOP; place < end_of(map); place++) {
+        const struct asyncore__due *due = &map->timers[place];
+
+        if (due->timer->place != place || due->timer->map != map || due->timer->target == NULL)
+            return asyncore__disagree("timer %p was written over, or freed, without "
+                                      "asyncore_cancel()",
+                                      (const void *)due->timer);
+        if (asyncore__timeout_is_lost(due->timer))
+            return asyncore__disagree("a dispatcher with a limit was written over, or freed, "
+                                      "without asyncore_close()");
+        if (due->timer->serial > map->timer_serial ||
+            (place > TOP && before(due, &map->timers[parent_of(place)])))
+            return asyncore__disagree("timer %p is in disorder", (const void *)due->timer);
+    }
+    return 0;
 }

@@ -182,6 +182,133 @@ START_TEST(test_recv_of_its_own)
 }
 END_TEST
 
+/* ==================================================
+ * called by hand, where no loop runs: they are inside a handler all the same
+ */
+
+static int destroyed;
+
+static void close_and_look(struct asyncore_dispatcher *self)
+{
+    add_to_trace("%d ", asyncore_close(self));
+    add_to_trace("%d %d %d ", destroyed, asyncore_map_free(NULL) == -EBUSY,
+                 asyncore_poll(0, NULL) == -EBUSY);
+}
+
+static bool close_in_predicate(struct asyncore_dispatcher *self)
+{
+    close_and_look(self);
+    return true;
+}
+
+static ssize_t close_in_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
+{
+    close_and_look(self);
+    return asyncore_dispatcher_class.recv(self, buffer, size);
+}
+
+static ssize_t close_in_send(struct asyncore_dispatcher *self, const void *data, size_t size)
+{
+    close_and_look(self);
+    return asyncore_dispatcher_class.send(self, data, size);
+}
+
+static void close_in_log(struct asyncore_dispatcher *self, const char *message)
+{
+    (void)message;
+    close_and_look(self);
+}
+
+static void close_in_log_info(struct asyncore_dispatcher *self, const char *message,
+                              enum asyncore_log_type type)
+{
+    (void)message;
+    (void)type;
+    close_and_look(self);
+}
+
+static void count_destroyed(struct asyncore_dispatcher *self)
+{
+    (void)self;
+    destroyed++;
+}
+
+static const struct asyncore_class closing_class = {
+    .readable = close_in_predicate,
+    .writable = close_in_predicate,
+    .recv = close_in_recv,
+    .send = close_in_send,
+    .log = close_in_log,
+    .log_info = close_in_log_info,
+    .destroy = count_destroyed,
+};
+
+static void call_readable(struct asyncore_dispatcher *self)
+{
+    ck_assert(asyncore_readable(self));
+}
+
+static void call_writable(struct asyncore_dispatcher *self)
+{
+    ck_assert(asyncore_writable(self));
+}
+
+static void call_recv(struct asyncore_dispatcher *self)
+{
+    char byte;
+
+    ck_assert_int_eq(asyncore_recv(self, &byte, 1), -EBADF);
+}
+
+static void call_send(struct asyncore_dispatcher *self)
+{
+    ck_assert_int_eq(asyncore_send(self, "x", 1), -EBADF);
+}
+
+static void call_log(struct asyncore_dispatcher *self)
+{
+    asyncore_log(self, "message");
+}
+
+static void call_log_info(struct asyncore_dispatcher *self)
+{
+    asyncore_log_info(self, "message", ASYNCORE_INFO);
+}
+
+static void (*const by_hand[])(struct asyncore_dispatcher *) = {
+    call_readable, call_writable, call_recv, call_send, call_log, call_log_info,
+};
+
+START_TEST(test_by_hand)
+{
+    struct asyncore_dispatcher d;
+    int ends[2];
+
+    tcp_pair(ends);
+    ck_assert_int_eq(asyncore_init(&d, &closing_class, ends[0], NULL), 0);
+    by_hand[_i](&d);
+    assert_trace("0 0 1 1 ");
+    ck_assert_int_eq(destroyed, 1);
+    close(ends[1]);
+}
+END_TEST
+
+/* The last word of one that is closed, whose map is gone. */
+START_TEST(test_log_without_a_map)
+{
+    struct asyncore_map *map = asyncore_map_new();
+    struct asyncore_dispatcher d;
+
+    trace_log();
+    ck_assert_int_eq(asyncore_init(&d, &asyncore_dispatcher_class, -1, map), 0);
+    asyncore_close(&d);
+    asyncore_map_free(map);
+    asyncore_log(&d, "message");
+    asyncore_log_info(&d, "message", ASYNCORE_INFO);
+    assert_trace("[log] [info] ");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("class");
@@ -196,5 +323,7 @@ int main(void)
     tcase_add_test(tcase, test_defaults);
     tcase_add_test(tcase, test_handle_error_logs_and_closes);
     tcase_add_test(tcase, test_recv_of_its_own);
+    tcase_add_loop_test(tcase, test_by_hand, 0, sizeof by_hand / sizeof by_hand[0]);
+    tcase_add_test(tcase, test_log_without_a_map);
     return run_suite(suite);
 }

@@ -31,6 +31,14 @@ static void make(void)
                      0);
 }
 
+/* The second time round it has been asked before, and nobody asks it again unless it says so. */
+static void make_asked(int round)
+{
+    make();
+    if (round > 0)
+        ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+}
+
 START_TEST(test_send_goes_out_at_once)
 {
     char buffer[8];
@@ -53,7 +61,7 @@ START_TEST(test_pieces)
     static char data[200000];
     const int size = 1 << 20;
 
-    make();
+    make_asked(_i);
     setsockopt(asyncore_fileno(&s.base), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     ck_assert_int_eq(asyncore_send(&s.base, data, sizeof data), sizeof data);
     ck_assert_uint_eq(asyncore_out_buffer(&s), 134464);
@@ -132,7 +140,7 @@ END_TEST
 
 START_TEST(test_close_when_done_with_nothing_to_send)
 {
-    make();
+    make_asked(_i);
     ck_assert_int_eq(asyncore_close_when_done(&s), 0);
     poll_once(NULL);
     assert_trace("close ");
@@ -278,11 +286,11 @@ int main(void)
     TCase *tcase = add_case(suite, "dispatcher_with_send");
 
     tcase_add_test(tcase, test_send_goes_out_at_once);
-    tcase_add_test(tcase, test_pieces);
+    tcase_add_loop_test(tcase, test_pieces, 0, 2);
     tcase_add_test(tcase, test_order_is_kept);
     tcase_add_test(tcase, test_peer_is_gone);
     tcase_add_test(tcase, test_close_when_done);
-    tcase_add_test(tcase, test_close_when_done_with_nothing_to_send);
+    tcase_add_loop_test(tcase, test_close_when_done_with_nothing_to_send, 0, 2);
     tcase_add_loop_test(tcase, test_opened_again_after_close_when_done, 0, 2);
     tcase_add_test(tcase, test_no_send_last);
     tcase_add_test(tcase, test_unusable);

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#ifdef ASYNCORE__HAVE_EPOLL
+#include <sys/epoll.h>
+#endif
 
 static bool is_epoll(void)
 {
@@ -283,6 +286,75 @@ START_TEST(test_opened_and_closed_within_a_pass)
 END_TEST
 
 /* ==================================================
+ * what the kernel makes of it
+ */
+
+#ifdef ASYNCORE__HAVE_EPOLL
+/* What epoll sets of this process watch the descriptor for; 0 if none does. */
+static unsigned kernel_events(int fd)
+{
+    unsigned events = 0;
+    char line[256];
+
+    for (int set = 0; set < 100; set++) {
+        FILE *file;
+
+        snprintf(line, sizeof line, "/proc/self/fdinfo/%d", set);
+        file = fopen(line, "r");
+        while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+            unsigned found;
+            int target;
+
+            if (sscanf(line, "tfd: %d events: %x", &target, &found) == 2 && target == fd)
+                events = found & (EPOLLIN | EPOLLOUT | EPOLLPRI); /* the rest goes without saying */
+        }
+        if (file != NULL)
+            fclose(file);
+    }
+    return events;
+}
+
+static void assert_kernel_watches(const struct probe *probe)
+{
+    unsigned expected = 0;
+
+    if (probe->wants_read)
+        expected |= EPOLLIN | EPOLLPRI;
+    if (probe->wants_write)
+        expected |= EPOLLOUT | EPOLLPRI;
+    ck_assert_uint_eq(kernel_events(asyncore_fileno(&probe->base)), expected);
+}
+
+/* asyncore_check() sees no more than what the library believes to be in there. */
+START_TEST(test_the_kernels_set)
+{
+    enum { COUNT = 4 };
+    static struct probe probes[COUNT];
+    int peers[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        peers[i] = probe_channel(&probes[i], "P", NULL);
+    for (unsigned change = 0; change < 1 << (2 * COUNT); change += 3) {
+        for (unsigned i = 0; i < COUNT; i++) {
+            probes[i].wants_read = (change >> (2 * i) & 1) != 0;
+            probes[i].wants_write = (change >> (2 * i) & 2) != 0;
+        }
+        if (change % 8 == 0) { /* it comes back with a number that was closed */
+            asyncore_close(&probes[0].base);
+            close(peers[0]);
+            peers[0] = probe_channel(&probes[0], "P", NULL);
+        }
+        ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+        for (int i = 0; i < COUNT && is_epoll(); i++)
+            assert_kernel_watches(&probes[i]);
+    }
+    for (int i = 0; i < COUNT; i++)
+        close(peers[i]);
+}
+END_TEST
+#endif
+
+/* ==================================================
  * order
  */
 
@@ -350,6 +422,9 @@ int main(void)
     tcase_add_test(tcase, test_changes_cost_one_call_a_pass);
     tcase_add_test(tcase, test_buffered_output);
     tcase_add_test(tcase, test_opened_and_closed_within_a_pass);
+#ifdef ASYNCORE__HAVE_EPOLL
+    tcase_add_test(tcase, test_the_kernels_set);
+#endif
     tcase_add_test(tcase, test_order_of_insertion);
     tcase_add_test(tcase, test_many_ready);
     return run_suite(suite);
