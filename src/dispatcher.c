@@ -112,7 +112,7 @@ static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore
     if (map == NULL)
         map = old;
     asyncore__enter(old); /* self may be closed in there, and is opened again */
-    rc = asyncore__make_way(map, fd);
+    rc = asyncore__make_way(map, fd, NULL);
     drop_socket(self);
     self->map = map;
 #ifdef SO_NOSIGPIPE
@@ -250,7 +250,7 @@ int asyncore_add_channel(struct asyncore_dispatcher *self, struct asyncore_map *
         return -EBUSY;
     old = self->map;
     asyncore__enter(old);
-    rc = asyncore__make_way(map, self->fd);
+    rc = asyncore__make_way(map, self->fd, self);
     if (rc == 0)
         rc = asyncore__check_socket(self); /* it may have been closed in there */
     if (rc == 0 && self->channel == NULL)

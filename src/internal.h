@@ -267,9 +267,9 @@ struct asyncore_map *asyncore__map(const struct asyncore_map *map); /* NULL: the
 struct asyncore_channel *asyncore__find(struct asyncore_map *map, int fd);
 size_t asyncore__channel_limit(const struct asyncore_map *map); /* with one more added */
 int asyncore__reserve(struct asyncore_map *map, int fd);
-/* Whoever is in the map with this number has lost it: handle_close is called, which may do
- * anything. Returns 0 or asyncore_ExitNow. */
-int asyncore__make_way(struct asyncore_map *map, int fd);
+/* Whoever is in the map with this number, but for self, has lost it: handle_close is called, which
+ * may do anything.  Returns 0 or asyncore_ExitNow. */
+int asyncore__make_way(struct asyncore_map *map, int fd, const struct asyncore_dispatcher *self);
 int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher);
 void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel);
 void asyncore__changed(struct asyncore_dispatcher *dispatcher);

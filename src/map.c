@@ -117,13 +117,15 @@ static int put_out(struct asyncore_map *map, struct asyncore_dispatcher *dispatc
     return rc == asyncore_ExitNow ? rc : 0;
 }
 
-int asyncore__make_way(struct asyncore_map *map, int fd)
+int asyncore__make_way(struct asyncore_map *map, int fd, const struct asyncore_dispatcher *self)
 {
-    struct asyncore_channel *channel;
+    struct asyncore_channel *channel = asyncore__find(map, fd);
     int rc = 0;
 
-    while (rc == 0 && (channel = asyncore__find(map, fd)) != NULL)
+    while (rc == 0 && channel != NULL && channel->dispatcher != self) {
         rc = put_out(map, channel->dispatcher);
+        channel = asyncore__find(map, fd);
+    }
     return rc;
 }
 
