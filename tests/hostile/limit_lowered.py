@@ -8,10 +8,10 @@ def attack(target):
     old = [target.client() for _ in range(5 * target.lasting)]
     for client in old:
         client.check()
-        client.statuses = (b"200", b"503")  # HTTP: a file needs a descriptor too
+        client.statuses = (b"200", b"500", b"503")  # HTTP: a file needs a descriptor too
     limits = process.limit()
     process.set_limit((3, limits[1]))
-    new = target.connect()  # the backlog takes it
+    new = target.connect_backlog(1)
     try:
         target.check_calm()
         for client in old[:2]:
@@ -19,7 +19,8 @@ def attack(target):
     finally:
         if process.lives():
             process.set_limit(limits)
-    new.close()
+    for peer in new:
+        peer.close()
     for client in old:
         client.close()
     target.ask()

@@ -15,11 +15,11 @@ def attack(target):
     old = [target.client() for _ in range(5 * target.lasting)]
     for client in old:
         client.check()
-        client.statuses = (b"200", b"503")  # HTTP: a file needs a descriptor too
+        client.statuses = (b"200", b"500", b"503")  # HTTP: a file needs a descriptor too
     limits = process.limit()
     try:
         process.set_limit((lowest_free(process), limits[1]))
-        new = [target.connect() for _ in range(5)]  # a backlog takes them
+        new = target.connect_backlog(5)
         target.check_calm()
         for client in old[:2]:
             client.check()

@@ -9,7 +9,7 @@ def attack(target):
     process = target.need_process()
     old = target.client()
     process.stop()
-    peers = [target.connect() for _ in range(50)]
+    peers = target.connect_backlog(50)
     time.sleep(3 if target.long else 0.5)
     process.go_on()
     for peer in peers:

@@ -8,6 +8,7 @@ import argparse
 import collections
 import ipaddress
 import os
+import select
 import socket
 import statistics
 import struct
@@ -26,6 +27,10 @@ SKIPPED = 77  # exit status
 
 class Skip(Exception):
     """This attack cannot be made here; the message says why."""
+
+
+class NotServed(Exception):
+    """Nobody is there to be attacked."""
 
 
 class Target:
@@ -77,6 +82,25 @@ class Target:
         """Connections that say nothing."""
         self.need_descriptors(count)
         return [self.connect() for _ in range(count)]
+
+    def connect_backlog(self, count):
+        """Connections to a server that does nothing: so many, or as many as its backlog takes."""
+        self.need_descriptors(count)
+        waiting = {peer.fileno(): peer
+                   for peer in (self.connect(blocking=False) for _ in range(count))}
+        poll = select.poll()
+        for number in waiting:
+            poll.register(number, select.POLLOUT)
+        peers = []
+        while waiting and (ready := poll.poll(500)):
+            for number, _ in ready:
+                poll.unregister(number)
+                peers.append(waiting.pop(number))
+        for peer in waiting.values():
+            peer.close()
+        for peer in peers:
+            peer.settimeout(PATIENCE)
+        return peers
 
     def most_connections(self, wanted):
         """So many, or fewer if this process or the server may not have the descriptors."""
@@ -145,6 +169,8 @@ class Target:
         """Connections that it has, by its descriptors; None if nobody knows."""
         if self.process is None:
             return None
+        if self.process.children():  # which have them
+            return measure.accepted(self.port)
         return (self.process.count_descriptors() - self.descriptors) / self.protocol.per_connection
 
     def fate(self, crowd, word):
@@ -201,8 +227,12 @@ class Target:
                            "left behind")
 
     def before(self):
-        for _ in range(3):
-            self.ask()
+        try:
+            for _ in range(3):
+                self.ask()
+        except (AssertionError, OSError) as error:
+            raise NotServed(f"no {self.name} is served at {self.host} port {self.port}: "
+                            f"{error}") from error
         if self.process is None:
             return
         # Those who have just been served may not be gone yet.
@@ -298,7 +328,8 @@ def parse(description):
 
 
 def main(attack):
-    """The main program of an attack: one line; exit status 0, 1 if it failed, 77 if skipped."""
+    """The main program of an attack: one line; exit status 0, 1 if it failed, 2 if there is no
+    server, 77 if skipped."""
     module = sys.modules["__main__"]
     options = parse(module.__doc__)
     name = os.path.basename(sys.argv[0])[:-len(".py")]
@@ -313,6 +344,9 @@ def main(attack):
     except Skip as why:
         print(f"{name}: skipped: {why}")
         status = SKIPPED
+    except NotServed as why:
+        print(f"{name}: {why}", file=sys.stderr)
+        status = 2
     except (AssertionError, OSError) as error:
         place = error.__traceback__
         while place.tb_next is not None:

@@ -80,6 +80,10 @@ class Process:
     def catches(self, number):
         return bool(self.field("SigCgt") >> (number - 1) & 1)
 
+    def children(self):
+        """Processes that it has started."""
+        return self.read(f"task/{self.pid}/children").split()
+
     # ---- its limit of descriptors ----
 
     def limit(self):
@@ -111,6 +115,20 @@ class Process:
         woken, cpu = self.field("voluntary_ctxt_switches"), self.cpu()
         time.sleep(seconds)  # what is not to happen has no event
         return self.field("voluntary_ctxt_switches") - woken, self.cpu() - cpu
+
+
+def accepted(port):
+    """Connections to this port that its server has taken from the backlog, in whatever process."""
+    count = 0
+    for name in ("tcp", "tcp6"):
+        if not os.path.exists(f"/proc/net/{name}"):
+            continue
+        with open(f"/proc/net/{name}", encoding="ascii") as file:
+            for line in list(file)[1:]:
+                fields = line.split()
+                is_open = fields[3] in ("01", "08") and fields[9] != "0"  # with an inode
+                count += is_open and int(fields[1].split(":")[1], 16) == port
+    return count
 
 
 def queued(path="/proc/thread-self/schedstat"):
