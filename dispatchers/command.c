@@ -9,15 +9,23 @@
 #include <string.h>
 #include <unistd.h>
 
+void command_make_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 void command_fail(int status, const char *format, ...)
 {
+    char message[1024];
     va_list args;
 
-    fprintf(stderr, "%s: ", command_name);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    command_make_printable(message);
+    fprintf(stderr, "%s: %s\n", command_name, message);
     exit(status);
 }
 
@@ -86,6 +94,9 @@ bool command_split_address(const char *text, char *host, size_t size, const char
         return false;
     memcpy(host, begin, length);
     host[length] = '\0';
+    for (const char *c = host; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~') /* in no name that can be asked for */
+            return false;
     *port = colon != NULL ? colon + 1 : NULL;
     return true;
 }

@@ -12,7 +12,10 @@ enum { COMMAND_USAGE = 2 };
 /* The command's name, for messages. */
 extern const char *const command_name;
 
-/* Writes "name: message\n" to standard error and exits. */
+/* Control characters become question marks: what somebody else has written stays on its line. */
+void command_make_printable(char *text);
+
+/* Writes "name: message\n" to standard error, all of it printable, and exits. */
 _Noreturn void command_fail(int status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -32,7 +35,7 @@ int command_port(const char *text);
 
 /* Takes HOST, HOST:PORT, ADDRESS6, [ADDRESS6] or [ADDRESS6]:PORT apart: writes the first, without
  * brackets, to host, of size bytes, and has *port point to the second, or to NULL.  Returns false if
- * it is none of these. */
+ * it is none of these, or the host has other characters than ASCII's printable ones. */
 bool command_split_address(const char *text, char *host, size_t size, const char **port);
 
 #endif

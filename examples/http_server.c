@@ -145,6 +145,25 @@ static int session_serve_file(struct session *self, const char *target)
 
 /* ---- requests ---- */
 
+/* Each line behind the first is "name: value", and nothing else may be taken for the end of a line:
+ * what somebody on the way understands in another way is how a request is hidden in another. */
+static bool is_well_formed(const char *head, size_t size)
+{
+    static const char letters[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    for (const char *c = head; c < head + size; c++) {
+        if (c[0] == '\r' && c[1] == '\n') {
+            c += 2 + strspn(c + 2, letters);
+            if (*c != ':' || c[-1] == '\n')
+                return false;
+        } else if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The value of a header, which ends with its line; NULL if there is none. */
 static const char *header(const char *head, const char *name)
 {
@@ -186,15 +205,24 @@ static int session_read_body(struct session *self, const char *length)
     return asynchat_set_terminator_number(&self->chat, atol(length));
 }
 
-static int session_handle_head(struct session *self, const char *head)
+static bool is_zero(const char *number)
+{
+    const size_t digits = strspn(number, "0");
+
+    return digits > 0 && (number[digits] == '\r' || number[digits] == '\0');
+}
+
+static int session_handle_head(struct session *self, const char *head, size_t size)
 {
     char method[8], target[MAX_HEAD];
-    const char *connection = header(head, "Connection");
-    int minor, length = 0;
+    const char *connection = header(head, "Connection"), *length = header(head, "Content-Length");
+    int minor, end = 0;
 
     self->head_only = false;
-    if (sscanf(head, "%7[A-Z] %8191[!-~] HTTP/1.%1d%n", method, target, &minor, &length) != 3 ||
-        length == 0 || (head[length] != '\r' && head[length] != '\0'))
+    if (sscanf(head, "%7[A-Z]%*1[ ]%8191[!-~]%*1[ ]HTTP/1.%1d%n", method, target, &minor, &end) !=
+            3 ||
+        end == 0 || (head[end] != '\r' && head[end] != '\0') || !is_well_formed(head, size) ||
+        (length != NULL && header(length, "Content-Length") != NULL))
         return session_refuse(self, "400 Bad Request");
     self->head_only = strcmp(method, "HEAD") == 0;
     self->keep_alive = connection == NULL ? minor > 0
@@ -203,7 +231,9 @@ static int session_handle_head(struct session *self, const char *head)
     if (header(head, "Transfer-Encoding") != NULL)
         return session_refuse(self, "501 Not Implemented");
     if (strcmp(method, "POST") == 0)
-        return session_read_body(self, header(head, "Content-Length"));
+        return session_read_body(self, length);
+    if (length != NULL && !is_zero(length)) /* a body would be taken for the next request */
+        return session_refuse(self, "400 Bad Request");
     if (strcmp(method, "GET") == 0 || self->head_only)
         return session_serve_file(self, target);
     return session_refuse(self, "405 Method Not Allowed");
@@ -232,19 +262,20 @@ static int session_collect_incoming_data(struct asyncore_dispatcher *self, const
 static int session_found_terminator(struct asyncore_dispatcher *self)
 {
     struct session *session = (struct session *)self;
+    size_t size;
     char *head;
     int rc;
 
     if (session->in_body)
         return session_echo(session);
-    head = asynchat_get_data(&session->chat, NULL);
+    head = asynchat_get_data(&session->chat, &size);
     if (head == NULL)
         return -ENOMEM;
     session->answers = asyncore_writable(self) ? session->answers + 1 : 1;
     if (session->answers > MAX_ANSWERS)
         rc = session_refuse(session, "503 Service Unavailable");
     else
-        rc = session_handle_head(session, head);
+        rc = session_handle_head(session, head, size);
     free(head);
     return rc;
 }

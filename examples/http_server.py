@@ -104,6 +104,12 @@ class Session(asynchat.async_chat):
 
     # ---- requests ----
 
+    def is_well_formed(self, head):
+        # Each line behind the first is "name: value", and nothing else may be taken for the end of a
+        # line: what somebody on the way understands in another way is how a request is hidden in another.
+        text = r"[^\x00-\x08\x0a-\x1f\x7f]*"
+        return re.fullmatch(rf"{text}(\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:{text})*", head)
+
     def header(self, head, name):
         # The value of a header; None if there is none.
         found = re.search(rf"\r\n{name}:[ \t]*([^\r\n]*)", head, re.IGNORECASE)
@@ -132,7 +138,9 @@ class Session(asynchat.async_chat):
     def handle_head(self, head):
         self.head_only = False
         found = re.match(r"([A-Z]{1,7}) ([!-~]+) HTTP/1\.([0-9])(\r\n|$)", head)
-        if not found:
+        length = self.header(head, "Content-Length")
+        if (not found or not self.is_well_formed(head)
+                or len(re.findall(r"\r\nContent-Length:", head, re.IGNORECASE)) > 1):
             self.refuse("400 Bad Request")
             return
         method, target, minor = found[1], found[2], int(found[3])
@@ -147,7 +155,9 @@ class Session(asynchat.async_chat):
         if self.header(head, "Transfer-Encoding") is not None:
             self.refuse("501 Not Implemented")
         elif method == "POST":
-            self.read_body(self.header(head, "Content-Length"))
+            self.read_body(length)
+        elif length is not None and not re.fullmatch("0+", length):
+            self.refuse("400 Bad Request")  # a body would be taken for the next request
         elif method in ("GET", "HEAD"):
             self.serve_file(target)
         else:

@@ -99,6 +99,7 @@ struct asynchat_async_chat {
     size_t ac_in_buffer_size, ac_out_buffer_size, max_incoming, high_water;
     void *reserved[2];
     bool handling, discarded, close_when_done;
+    bool counting; /* what is collected is taken off the number, unless that is set anew */
 };
 
 /* asynchat.async_chat.  Begin with asynchat_init().  Beside dispatcher's slots a subclass fills

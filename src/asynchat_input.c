@@ -23,6 +23,7 @@ static void forget_terminator(struct asynchat_async_chat *self)
     self->terminator = NULL;
     self->terminator_size = 0;
     self->scanned = self->matched = 0;
+    self->counting = false;
 }
 
 static void fill_failure(size_t *failure, const char *terminator, size_t size)
@@ -220,6 +221,8 @@ static int collect(struct asynchat_async_chat *self, size_t size)
     if (!is_over(self, generation, rc)) {
         consume(self, size);
         self->unterminated += size;
+        if (self->counting)
+            self->terminator_size -= size;
     }
     return rc;
 }
@@ -252,8 +255,8 @@ static int step(struct asynchat_async_chat *self, bool *more)
     } else if (number > 0) {
         is_found = number <= self->in_length;
         size = is_found ? number : self->in_length;
-        self->terminator_size -= size;
     }
+    self->counting = number > 0;
     if ((is_string || number > 0) && self->max_incoming > 0 &&
         self->unterminated + size > self->max_incoming)
         return -EMSGSIZE;

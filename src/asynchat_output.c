@@ -105,6 +105,12 @@ static int next_piece(struct asynchat_async_chat *self)
     return n < 0 ? (int)n : 0;
 }
 
+/* A handler's result above 0 counts as 0. */
+static int error_of(int rc)
+{
+    return rc < 0 ? rc : 0;
+}
+
 /* One send() of at most slice bytes.  *sent is what was taken.  The connection may end in it. */
 static int send_slice(struct asynchat_async_chat *self, const char *data, size_t slice,
                       size_t *sent)
@@ -115,12 +121,12 @@ static int send_slice(struct asynchat_async_chat *self, const char *data, size_t
     *sent = n > 0 ? (size_t)n : 0;
     if (n >= 0 || n == asyncore_ExitNow)
         return n < 0 ? (int)n : 0;
-    return asyncore_handle_error(&self->base, (int)n);
+    return error_of(asyncore_handle_error(&self->base, (int)n));
 }
 
-static int send_first(struct asynchat_async_chat *self)
+/* self->discarded: by a handler, and the item is the caller's alone. */
+static int send_item(struct asynchat_async_chat *self, struct asynchat_item *item)
 {
-    struct asynchat_item *item = self->fifo;
     size_t sent;
     int rc;
 
@@ -128,17 +134,25 @@ static int send_first(struct asynchat_async_chat *self)
     self->discarded = false;
     rc = send_slice(self, item->data, item->slice, &sent);
     self->asking = NULL;
-    if (self->discarded) { /* by a handler */
-        free_item(item);
+    if (self->discarded)
         return rc;
-    }
     item->data += sent;
     item->size -= sent;
     item->slice -= sent;
     self->queued -= sent;
     if (item->slice == 0)
         item->slice = item->size < self->ac_out_buffer_size ? item->size : self->ac_out_buffer_size;
-    if (item->size == 0 && item->producer == NULL)
+    return rc;
+}
+
+static int send_first(struct asynchat_async_chat *self)
+{
+    struct asynchat_item *item = self->fifo;
+    const int rc = send_item(self, item);
+
+    if (self->discarded)
+        free_item(item);
+    else if (item->size == 0 && item->producer == NULL)
         pop(self);
     return rc;
 }
@@ -159,7 +173,7 @@ int asynchat_initiate_send(struct asynchat_async_chat *self)
         rc = send_first(self);
     } else if (rc == 0 && self->base.connected && self->close_when_done && !self->base.closing) {
         self->close_when_done = false;
-        rc = asyncore_handle_close(&self->base);
+        rc = error_of(asyncore_handle_close(&self->base));
     }
     if (asynchat__check(self) == 0)
         asyncore__changed(&self->base);
@@ -176,32 +190,65 @@ int asynchat__handle_write(struct asyncore_dispatcher *self)
  * pushing
  */
 
-/* With nothing before it, data goes out without being copied. */
-static int send_or_keep(struct asynchat_async_chat *self, const char *data, size_t size)
+/* A copy of what is left of the first item takes its place, or nothing. */
+static int replace_first(struct asynchat_async_chat *self, struct asynchat_item *item, bool keep)
+{
+    struct asynchat_item *copy = NULL;
+
+    if (keep)
+        copy = new_item(NULL, item->data, item->size);
+    if (copy == NULL) {
+        self->fifo = item->next;
+        self->queued -= item->size;
+        return keep ? -ENOMEM : 0;
+    }
+    copy->next = item->next;
+    copy->slice = item->slice;
+    self->fifo = copy;
+    if (self->fifo_last == item)
+        self->fifo_last = copy;
+    asyncore__changed(&self->base);
+    return 0;
+}
+
+/* With nothing before it, data goes out without being copied.  In the meantime it is in the fifo, so
+ * that what a handler pushes comes behind it. */
+static int send_at_once(struct asynchat_async_chat *self, const char *data, size_t size)
 {
     const uint32_t generation = self->base.generation;
     const size_t obs = self->ac_out_buffer_size;
-    struct asynchat_item *item;
-    size_t sent = 0;
-    int rc = 0;
-    const bool at_once = self->fifo == NULL && self->base.connected && size > 0;
+    struct asynchat_item item = {.data = data, .size = size, .slice = size < obs ? size : obs};
+    int rc;
 
-    if (at_once)
-        rc = send_slice(self, data, size, &sent);
-    if (rc < 0)
+    self->fifo = self->fifo_last = &item;
+    self->queued += size;
+    rc = send_item(self, &item);
+    if (self->discarded)
         return rc;
-    if (self->base.generation != generation)
-        return -EPIPE;
-    if (sent < size) {
-        item = new_item(NULL, data + sent, size - sent);
-        if (item == NULL)
-            return -ENOMEM;
-        /* Slices begin where they would have, had it been sent from the fifo. */
-        item->slice = obs - sent % obs < item->size ? obs - sent % obs : item->size;
+    if (rc == 0 && self->base.generation == generation && item.size > 0)
+        return replace_first(self, &item, true);
+    replace_first(self, &item, false);
+    return rc;
+}
+
+static int keep(struct asynchat_async_chat *self, const char *data, size_t size)
+{
+    struct asynchat_item *item = size > 0 ? new_item(NULL, data, size) : NULL;
+
+    if (item != NULL)
         append(self, item);
-    }
-    if (!at_once)
-        rc = asynchat_initiate_send(self);
+    else if (size > 0)
+        return -ENOMEM;
+    return asynchat_initiate_send(self);
+}
+
+static int send_or_keep(struct asynchat_async_chat *self, const char *data, size_t size)
+{
+    const uint32_t generation = self->base.generation;
+    const bool at_once =
+        self->fifo == NULL && self->asking == NULL && self->base.connected && size > 0;
+    const int rc = at_once ? send_at_once(self, data, size) : keep(self, data, size);
+
     return rc == 0 && self->base.generation != generation ? -EPIPE : rc;
 }
 

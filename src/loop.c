@@ -132,9 +132,10 @@ static int read_obj(struct asyncore_dispatcher *obj)
 
 static int write_obj(struct asyncore_dispatcher *obj)
 {
-    if (obj->connecting && obj->channel->interest == ASYNCORE__CONNECT)
-        return asyncore_handle_connect_event(obj);
-    return asyncore_handle_write_event(obj);
+    if (obj->channel->interest != ASYNCORE__CONNECT)
+        return asyncore_handle_write_event(obj);
+    /* Unless it was told the outcome by its send(). */
+    return obj->connecting ? asyncore_handle_connect_event(obj) : 0;
 }
 
 /* The event goes to whom it was found for: not to one that has been closed since, nor to another

@@ -171,6 +171,15 @@ static ssize_t ended(struct asyncore_dispatcher *self, int (*handler)(struct asy
     return rc < 0 ? rc : 0;
 }
 
+/* Of a connect that is under way it is the outcome: told here, it is forgotten by the system, and who
+ * asked again would find the socket connected. */
+static ssize_t failed(struct asyncore_dispatcher *self, int error)
+{
+    self->connecting = false;
+    asyncore__changed(self);
+    return asyncore__disconnected(error) ? ended(self, asyncore_handle_close) : -error;
+}
+
 ssize_t asyncore__nothing_received(struct asyncore_dispatcher *self, ssize_t n)
 {
     /* a closed connection is indicated by signaling a read condition, and having recv() return 0.
@@ -179,14 +188,14 @@ ssize_t asyncore__nothing_received(struct asyncore_dispatcher *self, ssize_t n)
         return is_datagram(self->fd) ? 0 : ended(self, asyncore_handle_eof);
     if (asyncore__would_block(errno))
         return -EAGAIN;
-    return asyncore__disconnected(errno) ? ended(self, asyncore_handle_close) : -errno;
+    return failed(self, errno);
 }
 
 ssize_t asyncore__nothing_sent(struct asyncore_dispatcher *self)
 {
     if (asyncore__would_block(errno) || errno == ENOBUFS || errno == ENOMEM)
         return 0;
-    return asyncore__disconnected(errno) ? ended(self, asyncore_handle_close) : -errno;
+    return failed(self, errno);
 }
 
 static inline ssize_t receive(struct asyncore_dispatcher *self, void *buffer, size_t size)

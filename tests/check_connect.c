@@ -135,6 +135,50 @@ START_TEST(test_failed_connect_never_connects)
 END_TEST
 
 /* The peer resets before the first pass. */
+/* The system tells the outcome once, and it was this call that asked. */
+START_TEST(test_refusal_that_send_was_told)
+{
+    static struct probe c;
+    const struct sockaddr_in addr = nowhere();
+
+    connect_to(&c, "C", &addr);
+    wait_readable(asyncore_fileno(&c.base));
+    ck_assert_int_eq(asyncore_send(&c.base, "hello", 5), -ECONNREFUSED);
+    ck_assert(!asyncore_connecting(&c.base));
+    c.wants_write = true;
+    poll_once(NULL);
+    assert_trace("C.handle_read C.handle_write ");
+    ck_assert(!asyncore_connected(&c.base));
+}
+END_TEST
+
+static int recv_of_other(struct probe *self)
+{
+    return recv_some(self->other);
+}
+
+/* The same in the pass that has found the outcome, which nobody asked for but the library. */
+START_TEST(test_refusal_that_a_handler_was_told)
+{
+    static struct probe a, c;
+    const int peer = probe_channel(&a, "A", NULL);
+    const struct sockaddr_in addr = nowhere();
+
+    connect_to(&c, "C", &addr);
+    c.wants_read = false;
+    a.other = &c;
+    a.on_read = recv_of_other;
+    send_all(peer, "x");
+    wait_readable(asyncore_fileno(&a.base));
+    wait_readable(asyncore_fileno(&c.base));
+    poll_once(NULL);
+    assert_trace("A.handle_read C.recv=ECONNREFUSED A.handle_error(ECONNREFUSED) A.handle_close ");
+    ck_assert(!asyncore_connecting(&c.base));
+    ck_assert(!asyncore_connected(&c.base));
+    close(peer);
+}
+END_TEST
+
 START_TEST(test_reset_before_the_first_pass)
 {
     static struct probe c;
@@ -478,6 +522,8 @@ int main(void)
     tcase_add_test(tcase, test_connection_is_noticed_whatever_is_asked);
     tcase_add_test(tcase, test_refused_is_noticed_whatever_is_asked);
     tcase_add_test(tcase, test_failed_connect_never_connects);
+    tcase_add_test(tcase, test_refusal_that_send_was_told);
+    tcase_add_test(tcase, test_refusal_that_a_handler_was_told);
     tcase_add_test(tcase, test_reset_before_the_first_pass);
     tcase_add_test(tcase, test_close_in_handle_connect);
     tcase_add_test(tcase, test_failing_handle_connect);

@@ -88,6 +88,7 @@ static void write_formatted(int priority, const char *prefix, const char *format
     const int length = snprintf(message, sizeof message, "%s", prefix);
 
     vsnprintf(message + length, sizeof message - (size_t)length, format, args);
+    command_make_printable(message);
     write_message(priority, message);
 }
 

@@ -262,8 +262,7 @@ static void fill_in(struct timed_options *options)
         options->tcp = options->udp = true;
 }
 
-bool timed_options_parse(struct timed_options *options, int argc, char **argv, char *message,
-                         size_t size)
+static bool parse(struct timed_options *options, int argc, char **argv, char *message, size_t size)
 {
     const char *error;
 
@@ -283,4 +282,14 @@ bool timed_options_parse(struct timed_options *options, int argc, char **argv, c
     }
     fill_in(options);
     return true;
+}
+
+bool timed_options_parse(struct timed_options *options, int argc, char **argv, char *message,
+                         size_t size)
+{
+    const bool good = parse(options, argc, argv, message, size);
+
+    if (!good)
+        command_make_printable(message);
+    return good;
 }

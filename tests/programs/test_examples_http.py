@@ -96,6 +96,19 @@ REQUESTS = {
     "post too much": get("/", "Content-Length: 1048577", method="POST"),
     "post far too much": get("/", "Content-Length: 99999999999999999999", method="POST"),
     "chunked": get("/", "Transfer-Encoding: chunked", method="POST"),
+    "two lengths": get("/", "Content-Length: 5", "Content-Length: 0", method="POST", body=b"hello"),
+    "a length in two": get("/", "Content-Length: 5, 5", method="POST", body=b"hello"),
+    "a blank before the colon": get("/", "Content-Length : 5", method="POST", body=b"hello"),
+    "a folded header": get("/", "X: y", " Transfer-Encoding: chunked"),
+    "a header without a name": get("/", ": y"),
+    "a header without a colon": get("/", "Transfer-Encoding chunked"),
+    "a nul in the head": get("/", "X: \0"),
+    "a newline in the head": get("/", "X: y\nTransfer-Encoding: chunked"),
+    "get with a body": get("/", "Content-Length: 18", version="1.1", body=get("/", version="1.1")),
+    "get with a length of nothing": get("/", "Content-Length: "),
+    "get with a length of 0": get("/", "Content-Length: 0"),
+    "two blanks": b"GET  / HTTP/1.0\r\n\r\n",
+    "no blank": b"GET/ HTTP/1.0\r\n\r\n",
     "delete": get("/", method="DELETE"),
     "no request": b"hello\r\n\r\n",
     "bad version": b"GET / HTTP/2.0\r\n\r\n",
@@ -133,7 +146,13 @@ def check_what_is_answered(language):
     equal(server.ask(REQUESTS["post"]).split(b"\r\n\r\n", 1)[1], b"hello")
     for name, status in (("missing", 404), ("dots", 404), ("link out", 404), ("post too much", 413),
                          ("post far too much", 413), ("chunked", 501), ("delete", 405),
-                         ("no request", 400), ("large head", 431), ("nul", 404)):
+                         ("no request", 400), ("large head", 431), ("nul", 404), ("two lengths", 400),
+                         ("a length in two", 400), ("a blank before the colon", 400),
+                         ("a folded header", 400), ("a header without a name", 400),
+                         ("a header without a colon", 400), ("a nul in the head", 400),
+                         ("a newline in the head", 400), ("get with a body", 400),
+                         ("get with a length of nothing", 400), ("get with a length of 0", 200),
+                         ("two blanks", 400), ("no blank", 400)):
         answer = server.ask(REQUESTS[name])
         assert answer.startswith(b"HTTP/1.1 %d " % status), (name, answer[:100])
     server.end()

@@ -108,6 +108,9 @@ def test_usage_errors():
         (["--timeout"], r"option '--timeout' wants a value; .*"),
         (["--nonsense", "127.0.0.1"], r".*option '--nonsense'; .*"),
         (["a" * 300], r"bad host 'a+': .*"),
+        (["a\nb"], r"bad host 'a\?b': .*"),
+        (["\udc80"], r"bad host '.*': .*"),
+        (["-t", "1\n2", "127.0.0.1"], r"bad timeout '1\?2': .*"),
     ):
         status, out, err = run(timec(), *arguments)
         equal((status, out), (2, ""))
@@ -325,7 +328,7 @@ def test_json_errors():
         ([f"127.0.0.1:{port}"], "refused", f"127.0.0.1:{port}"),
         (["-t", "0.2", f"127.0.0.1:{slow.port}"], "timeout", f"127.0.0.1:{slow.port}"),
         ([f"127.0.0.1:{short.port}"], "closed", f"127.0.0.1:{short.port}"),
-        (['no "such\thost\\'], "unknown-host", 'no "such\thost\\'),
+        (['no "such host\\'], "unknown-host", 'no "such host\\'),
     ):
         status, out, err = run(timec(), "-j", *arguments)
         equal(status, 1)

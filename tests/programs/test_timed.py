@@ -44,6 +44,8 @@ def test_usage_errors():
         (["--port"], r"option '--port' wants a value; try 'timed --help'"),
         (["--verbose=yes"], r".*option '--verbose=yes'; try 'timed --help'"),
         (["8037"], r"unexpected argument '8037'; try 'timed --help'"),
+        (["80\n37\x1b[0m"], r"unexpected argument '80\?37\?\[0m'; .*"),
+        (["-a", "a\nb"], r"bad address 'a\?b': .*"),
         (["-a", "127.0.0.1"] * 65, r"more than 64 times --address"),
     ):
         status, out, err = run(timed(), *arguments)

@@ -1,0 +1,54 @@
+/* fuzz.c - see fuzz.h. */
+#include "fuzz.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+unsigned take(struct bytes *bytes)
+{
+    if (bytes->left == 0)
+        return 0;
+    bytes->left--;
+    return *bytes->at++;
+}
+
+unsigned choose(struct bytes *bytes, unsigned choices)
+{
+    return take(bytes) % choices;
+}
+
+const uint8_t *take_some(struct bytes *bytes, size_t size, size_t *taken)
+{
+    const uint8_t *at = bytes->at;
+
+    *taken = size < bytes->left ? size : bytes->left;
+    bytes->at += *taken;
+    bytes->left -= *taken;
+    return at;
+}
+
+void trace(const char *format, ...)
+{
+    static int wanted = -1;
+    va_list args;
+
+    if (wanted < 0)
+        wanted = getenv("FUZZ_TRACE") != NULL;
+    if (!wanted)
+        return;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+}
+
+void fuzz_fail(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    abort();
+}
