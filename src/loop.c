@@ -10,8 +10,6 @@
 
 #define UNWAKEABLE (ASYNCORE__SECOND / 10)
 
-enum { FAILURES = ASYNCORE__DEAD | ASYNCORE__FAILED };
-
 /* ==================================================
  * asking: what does each dispatcher wait for?
  */
@@ -149,7 +147,8 @@ static inline bool is_for(const struct asyncore__ready *ready, unsigned events)
 static int except(struct asyncore_map *map, const struct asyncore__ready *ready,
                   struct asyncore_dispatcher *obj, int error)
 {
-    if (error == -EINVAL && is_for(ready, ~0U) && asyncore__check(obj) == -EINVAL)
+    if (error == -EINVAL && ready->generation == ready->channel->generation &&
+        asyncore__check(obj) == -EINVAL)
         return asyncore__lost(map, ready->channel);
     return asyncore__except(obj, error);
 }
@@ -174,25 +173,21 @@ static inline int dispatch(struct asyncore_map *map, unsigned event,
     return 0;
 }
 
-/* Those who cannot be waited for, dead or refused by the poller: should they live, they are asked
- * again, also if the pass does not come to call them. */
-static void ask_failures_again(struct asyncore_map *map)
+/* Those who cannot be waited for: dead, or refused by the poller.  Should they live, or not be called
+ * because the wait failed or one of them ends the pass, they are asked again. */
+static int dispatch_failures(struct asyncore_map *map, int rc)
 {
-    if ((map->found & FAILURES) == 0)
-        return;
+    const unsigned failures = ASYNCORE__DEAD | ASYNCORE__FAILED;
+
+    if ((map->found & failures) == 0)
+        return rc;
     for (size_t i = 0; i < map->ready_count; i++)
-        if (is_for(&map->ready[i], FAILURES))
+        if (is_for(&map->ready[i], failures))
             asyncore__changed(map->ready[i].channel->dispatcher);
-}
-
-static int dispatch_failures(struct asyncore_map *map)
-{
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && (map->found & FAILURES) != 0 && i < map->ready_count; i++) {
+    for (size_t i = 0; rc == 0 && i < map->ready_count; i++) {
         struct asyncore_dispatcher *obj = map->ready[i].channel->dispatcher;
 
-        if (!is_for(&map->ready[i], FAILURES))
+        if (!is_for(&map->ready[i], failures))
             continue;
         if ((map->ready[i].events & ASYNCORE__DEAD) != 0)
             rc = asyncore_handle_close(obj);
@@ -216,11 +211,9 @@ static int pass(struct asyncore_map *map, int64_t timeout)
         ask_all(map);
         rc = wait_for_events(map, timeout);
     }
-    ask_failures_again(map);
     if (map->ready_count > 0 || map->asked != NULL)
         map->dead_sought = false;
-    if (rc == 0)
-        rc = dispatch_failures(map);
+    rc = dispatch_failures(map, rc);
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__READ, read_obj);
     if (rc == 0)

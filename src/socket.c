@@ -235,7 +235,9 @@ static bool is_plain(const struct asyncore_dispatcher *self)
     return asyncore__check_socket(self) == 0 && self->plain == self->cls;
 }
 
-static ssize_t recv_by_class(struct asyncore_dispatcher *self, void *buffer, size_t size)
+/* These two are kept out of line, lest those pay for them who need neither. */
+__attribute__((noinline)) static ssize_t recv_by_class(struct asyncore_dispatcher *self,
+                                                       void *buffer, size_t size)
 {
     const int rc = asyncore__check_socket(self);
     const struct asyncore_class *cls;
@@ -254,7 +256,8 @@ static ssize_t recv_by_class(struct asyncore_dispatcher *self, void *buffer, siz
     return n;
 }
 
-static ssize_t send_by_class(struct asyncore_dispatcher *self, const void *data, size_t size)
+__attribute__((noinline)) static ssize_t send_by_class(struct asyncore_dispatcher *self,
+                                                       const void *data, size_t size)
 {
     const int rc = asyncore__check_socket(self);
     const struct asyncore_class *cls;

@@ -1,9 +1,6 @@
 /* check_map.c - the socket map: whose, in which order, and how it ends. */
 #include "support.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 START_TEST(test_map_of_ones_own)
@@ -277,95 +274,6 @@ START_TEST(test_close_all_with_a_dispatcher_written_over)
 }
 END_TEST
 
-/* ---- numbers of those whose descriptor was closed behind the library's back ---- */
-
-/* Another socket has the dispatcher's number; ends[1] is its peer. */
-static void steal_number(struct probe *from, int ends[2])
-{
-    const int number = asyncore_fileno(&from->base);
-
-    tcp_pair(ends);
-    ck_assert_int_eq(dup2(ends[0], number), number);
-    close(ends[0]);
-}
-
-/* The handle_close of the one that is put out does something about the newcomer, which is no dispatcher
- * yet, and leaves. */
-static struct asyncore_dispatcher *coming;
-
-static int close_newcomer(struct probe *self)
-{
-    asyncore_close(&self->base);
-    add_to_trace("%d ", asyncore_close(coming));
-    return asyncore_ExitNow;
-}
-
-static void free_it(struct asyncore_dispatcher *self)
-{
-    add_to_trace("N.destroy ");
-    free(self);
-}
-
-static const struct asyncore_class freed_class = {.destroy = free_it};
-
-START_TEST(test_newcomer_closed_before_it_comes)
-{
-    static struct probe a;
-    const int peer = probe_channel(&a, "A", NULL), number = asyncore_fileno(&a.base);
-    char expected[64];
-    int ends[2];
-
-    trace_log();
-    a.on_close = close_newcomer;
-    steal_number(&a, ends);
-    coming = malloc(sizeof *coming);
-    ck_assert_int_eq(asyncore_init(coming, &freed_class, number, NULL), asyncore_ExitNow);
-    snprintf(expected, sizeof expected, "[error] A.handle_close %d ", -EINVAL);
-    assert_trace(expected); /* whose memory is still the caller's */
-    ck_assert_int_eq(asyncore_close(coming), -EINVAL);
-    ck_assert_int_lt(fcntl(number, F_GETFD), 0);
-    free(coming);
-    close(ends[1]);
-    close(peer);
-}
-END_TEST
-
-/* The handle_close of the one that is put out gives the number to yet another. */
-static struct probe usurper;
-
-static int give_number_away(struct probe *self)
-{
-    asyncore_close(&self->base);
-    probe_init(&usurper, "U", NULL);
-    ck_assert_int_eq(asyncore_init(&usurper.base, &probe_class, self->fd, NULL), 0);
-    return 0;
-}
-
-START_TEST(test_number_given_away_before_the_newcomer_comes)
-{
-    static struct probe a, n;
-    const int peer = probe_channel(&a, "A", NULL), number = asyncore_fileno(&a.base);
-    int ends[2];
-
-    trace_log();
-    a.on_close = give_number_away;
-    a.fd = number;
-    steal_number(&a, ends);
-    probe_init(&n, "N", NULL);
-    ck_assert_int_eq(asyncore_init(&n.base, &probe_class, number, NULL), 0);
-    assert_trace("[error] A.handle_close [error] U.handle_close ");
-    ck_assert_uint_eq(asyncore_map_count(NULL), 1);
-    ck_assert_int_eq(asyncore_check(NULL), 0);
-    n.on_read = recv_some;
-    send_all(ends[1], "x");
-    wait_readable(number);
-    poll_once(NULL);
-    assert_trace("N.handle_read N.recv=1 ");
-    close(ends[1]);
-    close(peer);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("map");
@@ -383,7 +291,5 @@ int main(void)
     tcase_add_test(tcase, test_close_all);
     tcase_add_test(tcase, test_close_all_closes_latecomers);
     tcase_add_test(tcase, test_close_all_closes_each_once);
-    tcase_add_test(tcase, test_newcomer_closed_before_it_comes);
-    tcase_add_test(tcase, test_number_given_away_before_the_newcomer_comes);
     return run_suite(suite);
 }

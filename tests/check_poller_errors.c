@@ -41,39 +41,6 @@ START_TEST(test_wait_fails)
 END_TEST
 
 /* ==================================================
- * one that nobody asks what it waits for, and that leaves the loop whenever it is called
- */
-
-static int exit_on_read(struct asyncore_dispatcher *self)
-{
-    (void)self;
-    add_to_trace("read ");
-    return asyncore_ExitNow;
-}
-
-static int exit_on_close(struct asyncore_dispatcher *self)
-{
-    add_to_trace("close ");
-    asyncore_close(self);
-    return asyncore_ExitNow;
-}
-
-static const struct asyncore_class quiet_class = {
-    .writable = asyncore_never,
-    .handle_read = exit_on_read,
-    .handle_close = exit_on_close,
-};
-
-static int quiet_channel(struct asyncore_dispatcher *self)
-{
-    int ends[2];
-
-    tcp_pair(ends);
-    ck_assert_int_eq(asyncore_init(self, &quiet_class, ends[0], NULL), 0);
-    return ends[1];
-}
-
-/* ==================================================
  * errors of epoll_ctl
  */
 
@@ -235,24 +202,6 @@ START_TEST(test_wakeup_not_taken)
     close(other);
 }
 END_TEST
-
-/* Refused, but the wait fails too, and the pass ends before anybody is told: it is not forgotten. */
-START_TEST(test_not_taken_and_the_wait_fails)
-{
-    static struct asyncore_dispatcher a;
-    const int peer = quiet_channel(&a);
-
-    ck_assert_int_eq(asyncore_map_set_poller(NULL, "epoll"), 0);
-    send_all(peer, "x");
-    fail_control(EPOLL_CTL_ADD, ENOSPC, 1);
-    calls.fail_wait = ENOMEM;
-    ck_assert_int_eq(asyncore_poll(0, NULL), -ENOMEM);
-    ck_assert_int_eq(asyncore_poll(20, NULL), asyncore_ExitNow);
-    assert_trace("read ");
-    close(peer);
-    asyncore_close(&a);
-}
-END_TEST
 #endif
 
 /* ==================================================
@@ -290,32 +239,6 @@ START_TEST(test_closed_before_it_is_watched)
     poll_once(NULL);
     assert_trace(expected);
     for (int i = 0; i < COUNT; i++)
-        close(peers[i]);
-}
-END_TEST
-
-/* ==================================================
- * the pass is left before all are told
- */
-
-START_TEST(test_exit_before_all_the_dead_are_told)
-{
-    static struct asyncore_dispatcher dead[3];
-    int peers[3];
-
-    for (size_t i = 0; i < 3; i++)
-        peers[i] = quiet_channel(&dead[i]);
-    asyncore_wakeup(NULL); /* opens all that the library needs for itself */
-    ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
-    for (size_t i = 0; i < 3; i++)
-        close(asyncore_fileno(&dead[i]));
-    for (size_t i = 3; i > 0; i--) {
-        ck_assert_uint_eq(asyncore_map_count(NULL), i);
-        ck_assert_int_eq(asyncore_poll(-1, NULL), asyncore_ExitNow);
-        assert_trace("close ");
-    }
-    ck_assert_uint_eq(asyncore_map_count(NULL), 0);
-    for (size_t i = 0; i < 3; i++)
         close(peers[i]);
 }
 END_TEST
@@ -376,10 +299,8 @@ int main(void)
                         sizeof disappearances / sizeof disappearances[0]);
     tcase_add_test(tcase, test_eperm_is_always_ready);
     tcase_add_test(tcase, test_wakeup_not_taken);
-    tcase_add_test(tcase, test_not_taken_and_the_wait_fails);
 #endif
     tcase_add_test(tcase, test_closed_before_it_is_watched);
-    tcase_add_test(tcase, test_exit_before_all_the_dead_are_told);
     tcase_add_test(tcase, test_no_memory_for_another);
     return run_suite(suite);
 }

@@ -34,6 +34,14 @@ static void close_all(void)
     ASSERT_EQ(asyncore_map_count(world.map), 0, "asyncore_map_count()");
 }
 
+static void detach(void)
+{
+    const int number = asyncore_fileno(member(READY));
+
+    ASSERT_EQ(asyncore_detach(member(READY)), number, "asyncore_detach()");
+    ASSERT_EQ(close(number), 0, "close()");
+}
+
 /* ==================================================
  * adding
  */
@@ -188,6 +196,7 @@ static void set_timer(void)
 const struct action actions[] = {
     {.name = "close itself", .act = close_itself, .closes = BIT(ACTOR), .cancels = true},
     {.name = "close two that are ready", .act = close_ready, .closes = BIT(READY) | BIT(KNOWN)},
+    {.name = "detach one that is ready", .act = detach, .closes = BIT(READY)},
     {.name = "close one that is idle", .act = close_idle, .closes = BIT(IDLE)},
     {.name = "close_all",
      .act = close_all,

@@ -87,7 +87,11 @@ static int member_handle_accept(struct asyncore_dispatcher *self)
 {
     const int rc = note(as_member(self)->role, ACCEPT);
 
-    return rc < 0 ? rc : asyncore_dispatcher_class.handle_accept(self);
+    if (rc < 0)
+        return rc;
+    if (world.origin->provoke != NULL)
+        return world.origin->provoke(self);
+    return asyncore_dispatcher_class.handle_accept(self);
 }
 
 static int member_handle_accepted(struct asyncore_dispatcher *self, int fd,

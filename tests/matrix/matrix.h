@@ -79,8 +79,8 @@ struct origin {
     enum callback callback;
     enum phase phase;
     void (*prepare)(void); /* adds the actor, so that this is called in the next pass */
-    /* What the actor does in handle_read, handle_write or found_terminator to have it called; may be
-     * NULL. */
+    /* What the actor does in handle_accept, handle_read, handle_write or found_terminator to have it
+     * called; may be NULL. */
     int (*provoke)(struct asyncore_dispatcher *self);
     bool returns; /* can it raise? */
 };

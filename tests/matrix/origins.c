@@ -62,6 +62,7 @@ static void prepare_accept(void)
 
     ASSERT_EQ(asyncore_init(self, &member_class, fd, world.map), 0, "asyncore_init()");
     world.peers[ACTOR] = tcp_connect(&addr);
+    world.peers[OTHER] = tcp_connect(&addr);
     wait_readable(fd);
 }
 
@@ -214,6 +215,7 @@ const struct origin origins[] = {
     {"handle_close of a dead one", CLOSE, FAILING, prepare_dead, NULL, true},
     {"handle_accept", ACCEPT, READING, prepare_accept, NULL, true},
     {"handle_accepted", ACCEPTED, READING, prepare_accept, NULL, true},
+    {"handle_accepted of many", ACCEPTED, READING, prepare_accept, asyncore_accept_many, true},
     {"handle_read", READ, READING, prepare_read, NULL, true},
     {"recv", RECV, READING, prepare_read, receive, false},
     {"collect_incoming_data", COLLECT, READING, prepare_chat, NULL, true},
