@@ -130,6 +130,8 @@ static int read_obj(struct asyncore_dispatcher *obj)
 
 static int write_obj(struct asyncore_dispatcher *obj)
 {
+    if (obj->channel == NULL) /* somebody has written over it */
+        return -EINVAL;
     if (obj->channel->interest != ASYNCORE__CONNECT)
         return asyncore_handle_write_event(obj);
     /* Unless it was told the outcome by its send(). */
