@@ -45,13 +45,13 @@ static int dispatcher_handle_error(struct asyncore_dispatcher *self, int error)
 {
     struct asyncore_map *map = self->map;
     const uint32_t generation = self->generation;
-    char repr[256];
+    char repr[256], text[64];
     int rc = 0;
 
     asyncore__enter(map);
     asyncore_repr(self, repr, sizeof repr);
     asyncore__log_infof(self, ASYNCORE_ERROR, "uncaptured error, closing channel %s: %s", repr,
-                        strerror(-error));
+                        asyncore__strerror(-error, text, sizeof text));
     if (self->generation == generation)
         rc = asyncore_handle_close(self);
     asyncore__leave(map);
@@ -92,6 +92,7 @@ static int dispatcher_handle_accept(struct asyncore_dispatcher *self)
     struct asyncore_map *map = self->map;
     const uint32_t generation = self->generation;
     struct sockaddr_storage addr;
+    char text[64];
     socklen_t addrlen;
     const int fd = asyncore_accept(self, &addr, &addrlen);
     int rc;
@@ -102,7 +103,8 @@ static int dispatcher_handle_accept(struct asyncore_dispatcher *self)
     rc = asyncore_handle_accepted(self, fd, (struct sockaddr *)&addr, addrlen);
     if (asyncore__is_error(rc) && self->generation == generation) {
         /* One connection's failure is not the listener's. */
-        asyncore__log_infof(self, ASYNCORE_ERROR, "accepted connection dropped: %s", strerror(-rc));
+        asyncore__log_infof(self, ASYNCORE_ERROR, "accepted connection dropped: %s",
+                            asyncore__strerror(-rc, text, sizeof text));
         rc = 0;
     }
     asyncore__leave(map);

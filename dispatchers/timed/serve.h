@@ -6,8 +6,8 @@
 #include "time_service.h"
 
 /* Makes a dispatcher of each socket, in the default map; the sockets are theirs from here on, also
- * when this fails.  options must stay.  Returns 0 or a negative errno. */
-int timed_serve(const struct timed_sockets *sockets, const struct timed_options *options);
+ * when this fails.  given must stay.  Returns 0 or a negative errno. */
+int timed_serve(const struct timed_sockets *sockets, const struct timed_options *given);
 
 /* Answers those who have connected and wait, whom timed_serve_end() would reset. */
 void timed_serve_waiting(void);
