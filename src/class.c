@@ -61,11 +61,13 @@ static int dispatcher_handle_error(struct asyncore_dispatcher *self, int error)
 static int dispatcher_handle_expt(struct asyncore_dispatcher *self)
 {
     char byte;
+    int fd;
 
     asyncore_log_info(self, "unhandled incoming priority event", ASYNCORE_WARNING);
     /* Left unread it would be reported in each pass. */
-    if (asyncore_fileno(self) >= 0)
-        (void)recv(self->fd, &byte, 1, MSG_OOB);
+    fd = asyncore_fileno(self);
+    if (fd >= 0)
+        (void)recv(fd, &byte, 1, MSG_OOB);
     return 0;
 }
 

@@ -23,7 +23,4 @@ struct timed_counts {
 /* What has become of all requests until now. */
 struct timed_counts timed_serve_counts(void);
 
-/* Closes them: from here on no client is served but those that are in hand. */
-void timed_stop_serving(void);
-
 #endif
