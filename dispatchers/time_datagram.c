@@ -23,7 +23,7 @@ struct request {
     bool unicast;
     /* What came, and then what goes with the answer. */
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(64)];
-    size_t control_size;
+    socklen_t control_size;
 };
 
 /* ==================================================
@@ -79,9 +79,9 @@ static void answer_from(struct request *request, int level, int type, const void
     memset(request->control, 0, sizeof request->control);
     header->cmsg_level = level;
     header->cmsg_type = type;
-    header->cmsg_len = CMSG_LEN(size);
+    header->cmsg_len = (socklen_t)CMSG_LEN(size);
     memcpy(CMSG_DATA(header), info, size);
-    request->control_size = CMSG_SPACE(size);
+    request->control_size = (socklen_t)CMSG_SPACE(size);
 }
 
 #ifdef IP_PKTINFO

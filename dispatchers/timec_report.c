@@ -11,7 +11,8 @@
 /* Who reads it sees each outcome when it is there. */
 static void flush(struct timec_report *report)
 {
-    if (fflush(stdout) == EOF && report->output_error == 0)
+    /* A line may have been written, and lost, before. */
+    if ((ferror(stdout) || fflush(stdout) == EOF) && report->output_error == 0)
         report->output_error = errno;
 }
 

@@ -31,9 +31,7 @@ static int http_client_handle_read(struct asyncore_dispatcher *self)
     char data[8192];
     const ssize_t n = asyncore_recv(self, data, sizeof data);
 
-    if (n > 0)
-        fwrite(data, 1, (size_t)n, stdout);
-    return (int)n;
+    return n > 0 && fwrite(data, 1, (size_t)n, stdout) < (size_t)n ? -errno : (int)n;
 }
 
 static int http_client_handle_error(struct asyncore_dispatcher *self, int error)

@@ -306,8 +306,13 @@ static const struct asyncore_class session_class = {
 static int session_init(int fd, const struct sockaddr *addr, socklen_t addrlen)
 {
     struct session *self = calloc(1, sizeof *self);
-    int rc = asynchat_init(&self->chat, &session_class, fd, addr, addrlen, NULL);
+    int rc;
 
+    if (self == NULL) {
+        close(fd);
+        return -ENOMEM;
+    }
+    rc = asynchat_init(&self->chat, &session_class, fd, addr, addrlen, NULL);
     if (rc < 0) {
         free(self);
         return rc;

@@ -61,7 +61,7 @@ void asyncore__accept_pause(struct asyncore_dispatcher *listener, int error)
 {
     struct asyncore_map *map = listener->map;
     const int64_t now = asyncore__now();
-    char repr[256];
+    char repr[256], text[64];
 
     if (map->accept_resume_at != 0)
         return;
@@ -72,9 +72,10 @@ void asyncore__accept_pause(struct asyncore_dispatcher *listener, int error)
         return;
     map->accept_logged_at = now;
     asyncore_repr(listener, repr, sizeof repr);
-    asyncore__log_infof(
-        listener, ASYNCORE_ERROR, "accept on %s: %s; connections wait in the backlog%s", repr,
-        strerror(error), error == EMFILE ? " (ulimit -n sets the limit of descriptors)" : "");
+    asyncore__log_infof(listener, ASYNCORE_ERROR,
+                        "accept on %s: %s; connections wait in the backlog%s", repr,
+                        asyncore__strerror(error, text, sizeof text),
+                        error == EMFILE ? " (ulimit -n sets the limit of descriptors)" : "");
 }
 
 void asyncore__accept_resume(struct asyncore_map *map)

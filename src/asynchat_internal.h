@@ -16,7 +16,7 @@ static inline int asynchat__check(const struct asynchat_async_chat *self)
 }
 
 /* asynchat_input.c */
-int asynchat__handle_read(struct asyncore_dispatcher *self);
+int asynchat__handle_read(struct asyncore_dispatcher *base);
 void asynchat__discard_input(struct asynchat_async_chat *self);
 void asynchat__free_input(struct asynchat_async_chat *self);
 

@@ -53,7 +53,7 @@ static const char *wrong_with_place(const struct asyncore_map *map,
     const struct asyncore_channel *found;
 
     HASH_FIND_INT(map->channels, &channel->fd, found);
-    if (found != channel)
+    if (found == NULL || found != channel)
         return "in the map, and not found there";
     if (channel->generation == 0 || channel->generation > map->generation)
         return "never added";

@@ -45,13 +45,13 @@ static int dispatcher_handle_error(struct asyncore_dispatcher *self, int error)
 {
     struct asyncore_map *map = self->map;
     const uint32_t generation = self->generation;
-    char repr[256];
+    char repr[256], text[64];
     int rc = 0;
 
     asyncore__enter(map);
     asyncore_repr(self, repr, sizeof repr);
     asyncore__log_infof(self, ASYNCORE_ERROR, "uncaptured error, closing channel %s: %s", repr,
-                        strerror(-error));
+                        asyncore__strerror(-error, text, sizeof text));
     if (self->generation == generation)
         rc = asyncore_handle_close(self);
     asyncore__leave(map);
@@ -61,11 +61,13 @@ static int dispatcher_handle_error(struct asyncore_dispatcher *self, int error)
 static int dispatcher_handle_expt(struct asyncore_dispatcher *self)
 {
     char byte;
+    int fd;
 
     asyncore_log_info(self, "unhandled incoming priority event", ASYNCORE_WARNING);
     /* Left unread it would be reported in each pass. */
-    if (asyncore_fileno(self) >= 0)
-        (void)recv(self->fd, &byte, 1, MSG_OOB);
+    fd = asyncore_fileno(self);
+    if (fd >= 0)
+        (void)recv(fd, &byte, 1, MSG_OOB);
     return 0;
 }
 
@@ -92,6 +94,7 @@ static int dispatcher_handle_accept(struct asyncore_dispatcher *self)
     struct asyncore_map *map = self->map;
     const uint32_t generation = self->generation;
     struct sockaddr_storage addr;
+    char text[64];
     socklen_t addrlen;
     const int fd = asyncore_accept(self, &addr, &addrlen);
     int rc;
@@ -102,7 +105,8 @@ static int dispatcher_handle_accept(struct asyncore_dispatcher *self)
     rc = asyncore_handle_accepted(self, fd, (struct sockaddr *)&addr, addrlen);
     if (asyncore__is_error(rc) && self->generation == generation) {
         /* One connection's failure is not the listener's. */
-        asyncore__log_infof(self, ASYNCORE_ERROR, "accepted connection dropped: %s", strerror(-rc));
+        asyncore__log_infof(self, ASYNCORE_ERROR, "accepted connection dropped: %s",
+                            asyncore__strerror(-rc, text, sizeof text));
         rc = 0;
     }
     asyncore__leave(map);

@@ -110,6 +110,8 @@ const char *asyncore__class_name(const struct asyncore_class *cls);
 /* ---- log.c ---- */
 
 void asyncore__write_log(enum asyncore_log_type type, const char *message);
+/* strerror(), for as many threads as there are.  Returns text. */
+const char *asyncore__strerror(int error, char *text, size_t size);
 void asyncore__log_infof(struct asyncore_dispatcher *self, enum asyncore_log_type type,
                          const char *format, ...) __attribute__((format(printf, 3, 4)));
 

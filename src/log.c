@@ -35,6 +35,13 @@ void asyncore__write_log(enum asyncore_log_type type, const char *message)
     write_log(type, message);
 }
 
+const char *asyncore__strerror(int error, char *text, size_t size)
+{
+    text[0] = '\0';
+    (void)strerror_r(error, text, size); /* it has a text for what is no errno, too */
+    return text;
+}
+
 void asyncore_set_ignore_log_types(struct asyncore_dispatcher *self, unsigned types)
 {
     if (asyncore__check(self) == 0)

@@ -5,6 +5,7 @@
 #include "poller.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -262,7 +263,7 @@ static int poll_once(struct asyncore_map *map, int64_t timeout)
 /* Either way in.  What the program did since the last time nobody knows. */
 static int begin(struct asyncore_map *map, double timeout)
 {
-    if (!(timeout >= 0 || timeout < 0)) /* not a number */
+    if (isnan(timeout))
         return -EINVAL;
     if (map->frames > 0) /* a handler calls */
         return -EBUSY;

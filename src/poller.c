@@ -105,6 +105,8 @@ static const struct asyncore__poller *find_poller(const char *name, const char *
 
 static const struct asyncore__poller *default_poller(void)
 {
+    /* Safe as long as no thread changes the environment, which none may that is not alone.
+     * NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const char *name = getenv("ASYNCORE_POLLER");
 
     return name != NULL && name[0] != '\0' ? find_poller(name, "ASYNCORE_POLLER=") : pollers[0];

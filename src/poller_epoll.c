@@ -84,6 +84,7 @@ static void leave(struct asyncore_map *map, struct asyncore_channel *channel)
     channel->place = OUTSIDE;
 }
 
+/* It calls itself once at most: outside it does not modify.  NOLINTNEXTLINE(misc-no-recursion) */
 static int enter(struct asyncore_map *map, struct asyncore_channel *channel, unsigned interest)
 {
     const struct epoll_state *state = map->poller_state;

@@ -73,7 +73,7 @@ static int select_reserve(struct asyncore_map *map, int fd)
     if (word(fd) < state->words)
         return 0;
     words = 2 * (word(fd) + 1);
-    sets = calloc(2 * SETS * words, sizeof *sets);
+    sets = calloc(words * 2 * SETS, sizeof *sets);
     if (sets == NULL)
         return -ENOMEM;
     for (size_t i = 0; state->words > 0 && i < SETS; i++)

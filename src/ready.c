@@ -14,7 +14,7 @@ int asyncore__ready_reserve(struct asyncore_map *map)
 
     if (need <= map->ready_size)
         return 0;
-    ready = malloc(2 * 2 * need * sizeof *ready);
+    ready = malloc(2 * (2 * need) * sizeof *ready);
     if (ready == NULL)
         return -ENOMEM;
     if (map->ready_count > 0) /* a handler adds a dispatcher */

@@ -192,7 +192,7 @@ START_TEST(test_close_another_in_a_predicate)
     /* the neighbours in the list, the one asked next included */
     for (int victim = 0; victim < 3; victim++) {
         static struct probe probes[3], closer;
-        int peers[3], peer;
+        int peers[3], peer = -1;
         char expected[256] = "";
 
         for (int i = 0; i < 3; i++) {
@@ -586,6 +586,7 @@ START_TEST(test_channel_that_frees_itself)
     int ends[2];
 
     tcp_pair(ends);
+    ck_assert_ptr_nonnull(channel);
     channel->buffer = malloc(16);
     ck_assert_int_eq(asyncore_init(&channel->base, &heap_channel_class, ends[0], NULL), 0);
     reset(ends[1]);
@@ -594,6 +595,7 @@ START_TEST(test_channel_that_frees_itself)
     /* handlers called by oneself, outside a pass */
     tcp_pair(ends);
     channel = malloc(sizeof *channel);
+    ck_assert_ptr_nonnull(channel);
     channel->buffer = malloc(16);
     ck_assert_int_eq(asyncore_init(&channel->base, &heap_channel_class, ends[0], NULL), 0);
     close(ends[1]);

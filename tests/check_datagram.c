@@ -132,6 +132,7 @@ START_TEST(test_recvmsg_and_sendmsg)
     send_all(other, "ping");
     wait_readable(asyncore_fileno(&a.base));
     ck_assert_int_eq(asyncore_recvmsg(&a.base, &message), 4);
+    ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&message));
     ck_assert_int_eq(CMSG_FIRSTHDR(&message)->cmsg_type, IP_PKTINFO);
     info = (const struct in_pktinfo *)(void *)CMSG_DATA(CMSG_FIRSTHDR(&message));
     ck_assert_uint_eq(info->ipi_addr.s_addr, addr.sin_addr.s_addr);

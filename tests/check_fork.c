@@ -471,11 +471,13 @@ START_TEST(test_in_a_handler)
         CHILD_ASSERT(forked == 0 && in_child == leave_now);
     if (forked == 0) {
         a.on_read = recv_some;
+        await(to_child); /* until the parent's pass, too, is over: it may read what comes to B */
         CHILD_ASSERT(in_child != stay || works(map));
         CHILD_ASSERT(in_child == stay || asyncore_poll(0, map) == 0);
         CHILD_ASSERT(asyncore_map_free(map) == 0);
         _exit(EXIT_SUCCESS);
     }
+    tell(to_child);
     assert_child_well(forked);
     a.on_read = recv_some;
     if (_i != 2) { /* else the two shared what came to B */

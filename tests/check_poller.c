@@ -348,8 +348,10 @@ struct source {
 static void *pour(void *arg)
 {
     const struct source *source = arg;
-    unsigned char *data = malloc(source->size);
+    unsigned char *data;
 
+    ck_assert_uint_gt(source->size, 0);
+    data = malloc(source->size);
     ck_assert_ptr_nonnull(data);
     for (size_t i = 0; i < source->size; i++)
         data[i] = pattern(i);

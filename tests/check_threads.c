@@ -255,6 +255,7 @@ START_TEST(test_stops_without_end)
     woken_map = NULL;
     while (asyncore_poller_name(pollers) != NULL)
         pollers++;
+    ck_assert_uint_gt(pollers, 0);
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, stop_and_wake, NULL), 0);
     for (size_t i = 0; i < 2000; i++) {

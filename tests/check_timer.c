@@ -27,7 +27,7 @@ START_TEST(test_order_of_time)
 {
     struct named_timer a = {.name = "a"}, b = {.name = "b"}, c = {.name = "c"};
 
-    set(&a, 0.03, fire);
+    set(&a, 0.5, fire); /* long enough, however late the others are set */
     set(&b, 0.01, fire);
     set(&c, 0.02, fire);
     ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0); /* ends when no timer is left */

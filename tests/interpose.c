@@ -35,6 +35,17 @@ static void find(const char *name, void *function)
     memcpy(function, &symbol, sizeof symbol);
 }
 
+/* Where glibc has times of 64 bits beside those of 32, these are the functions that the headers mean. */
+#if defined(__GLIBC__) && defined(__USE_TIME_BITS64)
+#define SELECT "__select64"
+#define FCNTL "__fcntl_time64"
+#define CLOCK_GETTIME "__clock_gettime64"
+#else
+#define SELECT "select"
+#define FCNTL "fcntl"
+#define CLOCK_GETTIME "clock_gettime"
+#endif
+
 /* errno after a call that has succeeded is anything. */
 static int garbled(int rc)
 {
@@ -133,7 +144,7 @@ int select(int count, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
     struct timeval at_once = {0};
     int64_t nanoseconds = -1;
 
-    find("select", &real);
+    find(SELECT, &real);
     if (wait_fails())
         return -1;
     if (timeout != NULL)
@@ -165,7 +176,7 @@ int fcntl(int fd, int command, ...)
     va_start(args, command);
     arg = va_arg(args, long);
     va_end(args);
-    find("fcntl", &real);
+    find(FCNTL, &real);
     calls.fcntls++;
     return garbled(real(fd, command, arg));
 }
@@ -183,7 +194,7 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     int (*real)(clockid_t, struct timespec *);
     int rc;
 
-    find("clock_gettime", &real);
+    find(CLOCK_GETTIME, &real);
     rc = real(clock, now);
     if (clock == CLOCK_REALTIME)
         now->tv_sec += (time_t)calls.clock_step;

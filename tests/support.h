@@ -20,6 +20,10 @@ int run_suite(Suite *suite);
  * test's function has returned, so a dispatcher that it leaves in the map must be static. */
 TCase *add_case(Suite *suite, const char *name);
 
+/* Where the tests are run by an emulator, which has limits that no system has: says why, and ends the
+ * test. */
+void skip_if_emulated(const char *why);
+
 /* ---- the trace ---- */
 
 /* What has been called since the last look, as "A.handle_read A.handle_close ". */

@@ -182,7 +182,7 @@ static void translate(struct option *names, char *letters)
         names[i] = (struct option){setting->name, has_arg, NULL, NO_LETTER + i};
         if (setting->letter == '\0')
             continue;
-        names[i].val = setting->letter;
+        names[i].val = (unsigned char)setting->letter;
         *letters++ = setting->letter;
         if (has_arg == required_argument)
             *letters++ = ':';

@@ -6,8 +6,8 @@
 #include "time_service.h"
 
 /* Makes a dispatcher of each socket, in the default map; the sockets are theirs from here on, also
- * when this fails.  options must stay.  Returns 0 or a negative errno. */
-int timed_serve(const struct timed_sockets *sockets, const struct timed_options *options);
+ * when this fails.  given must stay.  Returns 0 or a negative errno. */
+int timed_serve(const struct timed_sockets *sockets, const struct timed_options *given);
 
 /* Answers those who have connected and wait, whom timed_serve_end() would reset. */
 void timed_serve_waiting(void);
@@ -22,8 +22,5 @@ struct timed_counts {
 
 /* What has become of all requests until now. */
 struct timed_counts timed_serve_counts(void);
-
-/* Closes them: from here on no client is served but those that are in hand. */
-void timed_stop_serving(void);
 
 #endif

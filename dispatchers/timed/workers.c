@@ -56,8 +56,9 @@ static struct {
     int status;
 } team;
 
-#define EACH_PLACE(place)                                                                          \
-    (struct place *place = team.places; place < team.places + team.count; place++)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a name has none */
+#define FOREACH_PLACE(place)                                                                       \
+    for (struct place *place = team.places; place < team.places + team.count; place++)
 
 /* ==================================================
  * one worker
@@ -192,13 +193,11 @@ static void take_over_all(void)
 {
     const bool news = team.upgrading || !team.serving;
 
-    for
-        EACH_PLACE(place)
-    if (place->comes != NULL && !place->comes->serves)
-        return;
-    for
-        EACH_PLACE(place)
-    take_over(place);
+    FOREACH_PLACE (place)
+        if (place->comes != NULL && !place->comes->serves)
+            return;
+    FOREACH_PLACE (place)
+        take_over(place);
     asyncore_cancel(&team.patience);
     team.upgrading = false;
     team.serving = true;
@@ -211,15 +210,13 @@ static void give_up(const char *why)
     timed_log(LOG_WARNING, "upgrade: %s: %s; who served goes on", team.argv[0], why);
     asyncore_cancel(&team.patience);
     team.upgrading = false;
-    for
-        EACH_PLACE(place)
-        {
-            if (place->comes != NULL)
-                dismiss(place->comes, SIGKILL);
-            place->comes = NULL;
-            if (team.serving && place->serves == NULL)
-                start_later(place);
-        }
+    FOREACH_PLACE (place) {
+        if (place->comes != NULL)
+            dismiss(place->comes, SIGKILL);
+        place->comes = NULL;
+        if (team.serving && place->serves == NULL)
+            start_later(place);
+    }
     team.report(false);
 }
 
@@ -235,19 +232,17 @@ void timed_workers_upgrade(void)
         return;
     team.upgrading = true;
     asyncore_call_later(&team.patience, PATIENCE, lose_patience, NULL);
-    for
-        EACH_PLACE(place)
-        {
-            int rc = 0;
+    FOREACH_PLACE (place) {
+        int rc = 0;
 
-            asyncore_cancel(&place->again);
-            if (place->comes == NULL)
-                rc = start(place);
-            if (rc < 0) {
-                give_up(strerror(-rc));
-                return;
-            }
+        asyncore_cancel(&place->again);
+        if (place->comes == NULL)
+            rc = start(place);
+        if (rc < 0) {
+            give_up(strerror(-rc));
+            return;
         }
+    }
 }
 
 /* ==================================================
@@ -258,14 +253,12 @@ void timed_workers_upgrade(void)
 static void lives(struct worker *worker)
 {
     worker->lives = true;
-    for
-        EACH_PLACE(place)
-    if (place->serves != NULL && !place->serves->lives)
-        return;
-    for
-        EACH_PLACE(place)
-    if (place->serves != NULL)
-        place->serves->lives = false;
+    FOREACH_PLACE (place)
+        if (place->serves != NULL && !place->serves->lives)
+            return;
+    FOREACH_PLACE (place)
+        if (place->serves != NULL)
+            place->serves->lives = false;
     timed_notify("WATCHDOG=1");
 }
 
@@ -361,25 +354,22 @@ void timed_workers_begin(char *const *argv, const struct timed_sockets *sets, si
 
 void timed_workers_start(void)
 {
-    for
-        EACH_PLACE(place)
-        {
-            const int rc = start(place);
+    FOREACH_PLACE (place) {
+        const int rc = start(place);
 
-            if (rc == 0)
-                continue;
-            timed_log(LOG_WARNING, "worker: %s", strerror(-rc));
-            timed_workers_end(EXIT_FAILURE);
-            return;
-        }
+        if (rc == 0)
+            continue;
+        timed_log(LOG_WARNING, "worker: %s", strerror(-rc));
+        timed_workers_end(EXIT_FAILURE);
+        return;
+    }
 }
 
 void timed_workers_signal(int signum)
 {
-    for
-        EACH_PLACE(place)
-    if (place->serves != NULL)
-        kill(place->serves->pid, signum);
+    FOREACH_PLACE (place)
+        if (place->serves != NULL)
+            kill(place->serves->pid, signum);
 }
 
 void timed_workers_end(int status)
@@ -390,13 +380,11 @@ void timed_workers_end(int status)
         team.status = status;
     team.ending = true;
     asyncore_cancel(&team.patience);
-    for
-        EACH_PLACE(place)
-        {
-            asyncore_cancel(&place->again);
-            asyncore_cancel(&place->calm);
-            place->serves = place->comes = NULL;
-        }
+    FOREACH_PLACE (place) {
+        asyncore_cancel(&place->again);
+        asyncore_cancel(&place->calm);
+        place->serves = place->comes = NULL;
+    }
     DL_FOREACH (team.workers, worker)
         dismiss(worker, SIGTERM);
 }

@@ -56,7 +56,7 @@ int accept_one(int listener); /* a connection that does not block; -1 when nobod
 
 /* The pipe can be read: takes a byte from it, and puts one in the next while writes are left. */
 void chain_step(size_t pipe);
-int chain_measure(size_t pipes, size_t active, size_t writes);
+int chain_measure(size_t count, size_t active, size_t writes);
 
 /* ---- timers.c ---- */
 

@@ -33,7 +33,7 @@ static void shuffle(size_t *order, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         order[i] = i;
-    for (size_t i = count - 1; i > 0; i--) {
+    for (size_t i = count; i-- > 1;) {
         const size_t other = draw() % (i + 1), held = order[i];
 
         order[i] = order[other];

@@ -1,10 +1,12 @@
 """tap.py - what the tests of whole programs share: functions named test_... reported as TAP, and
-programs that are started, watched and stopped, under valgrind if VALGRIND is set."""
+programs that are started, watched and stopped, under valgrind if VALGRIND is set, and by EMULATOR, if
+they are of another machine."""
 
 import os
 import random
 import re
 import select
+import shlex
 import signal
 import socket
 import struct
@@ -14,10 +16,17 @@ import tempfile
 import time
 import traceback
 
-PATIENCE = 60 if os.environ.get("VALGRIND") else 20  # seconds; nothing should take so long
+EMULATOR = shlex.split(os.environ.get("EMULATOR", ""))
+PATIENCE = 60 if os.environ.get("VALGRIND") or EMULATOR else 20  # seconds; nothing should take so long
 TIME1970 = 2208988800
 # For a timed whose limits and files are to be its tester's.
 AS_ROOT = ["--user", "root"] if os.geteuid() == 0 else []
+# musl's words for errors, and glibc's, which the tests have.
+WORDS = {"Address in use": "Address already in use",
+         "Address not available": "Cannot assign requested address",
+         "Message too large": "Message too long",
+         "Network unreachable": "Network is unreachable",
+         "No file descriptors available": "Too many open files"}
 
 
 class Skip(Exception):
@@ -56,7 +65,19 @@ def run(*command, tidy=True, patience=PATIENCE, **keywords):
     done = subprocess.run([*valgrind.prefix, *command], capture_output=True, text=True,
                           timeout=patience, stdin=subprocess.DEVNULL, **keywords)
     valgrind.check()
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, done.stdout, in_glibcs_words(done.stderr)
+
+
+def runnable(program, *arguments):
+    """The command line that starts it, which is another if it is one of ours, and of another machine."""
+    emulator = EMULATOR if program.startswith(os.environ["BUILD"]) else []
+    return [*emulator, program, *arguments]
+
+
+def in_glibcs_words(text):
+    for musl, glibc in WORDS.items():
+        text = text.replace(musl, glibc)
+    return text
 
 
 def equal(got, expected):
@@ -74,7 +95,7 @@ class ValgrindLog:
 
     def __init__(self, program, tidy=True):
         self.file = None
-        self.prefix = []
+        self.prefix = runnable(program)[:-1]
         self.tidy = tidy  # it closes all that it has opened before it ends
         if os.environ.get("VALGRIND") and program.startswith(os.environ["BUILD"]):
             self.file = tempfile.NamedTemporaryFile(prefix="valgrind-")
@@ -118,7 +139,7 @@ class Program:
             assert data, f"no line within {patience} s, only {self.buffer!r}"
             self.buffer += data
         line, self.buffer = self.buffer.split(b"\n", 1)
-        return line.decode()
+        return in_glibcs_words(line.decode())
 
     def rest(self):
         """What it wrote from here to its end."""
@@ -126,7 +147,7 @@ class Program:
         while data := os.read(self.pipe.fileno(), 65536):
             text += data
         self.buffer = b""
-        return text.decode()
+        return in_glibcs_words(text.decode())
 
     def stop(self, number=signal.SIGTERM):
         """Sends a signal, and returns the exit status."""

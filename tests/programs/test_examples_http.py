@@ -237,6 +237,16 @@ def check_client(language):
     equal((status, out, err), (2, "", "usage: http_client HOST PORT PATH\n"))
 
 
+def check_client_cannot_write(language):
+    server = Server("c")
+    with open("/dev/full", "w", encoding="ascii") as full:
+        client = tap.Program(*command("http_client", language), "127.0.0.1", str(server.port), "/big.bin",
+                             stdout=full, tidy=False)
+        equal(client.rest(), f"http_client: 127.0.0.1:{server.port}: No space left on device\n")
+        equal(client.wait(), 1)
+    server.end()
+
+
 def check_usage(language):
     for arguments in ["x"], ["65536"], ["0", ".", "."]:
         equal(tap.run(*command("http_server", language), *arguments, tidy=False),
@@ -249,5 +259,5 @@ make_files()
 tap.main((f"{check.__name__[6:]} {language}", lambda check=check, language=language: check(language))
          for check in (check_answers, check_what_is_answered, check_byte_by_byte, check_no_descriptors,
                        check_pipelining_is_bounded, check_bad_clients, check_curl, check_client,
-                       check_usage)
+                       check_client_cannot_write, check_usage)
          for language in ("c", "py"))

@@ -33,13 +33,13 @@ def test_time_server():
     equal(code.count("8037"), 1)
     lines = [line for line in code.splitlines() if line.strip()]
     assert len(lines) <= 28, f"{len(lines)} lines"
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(dir=BUILD) as directory:
         source = os.path.join(directory, "time_server.c")
         program = os.path.join(directory, "time_server")
         with open(source, "w", encoding="utf-8") as file:
             file.write(code.replace("8037", str(port)))
         tap.compile_c(source, program)
-        server = Program(program)
+        server = Program(program, tidy=False)
         for _ in range(3):
             tap.is_the_time(receive(tap.connect_when_up(port)))
         peer = connect(port)

@@ -182,7 +182,7 @@ def test_unknown_host():
 def test_full_output():
     server = Timed()
     with open("/dev/full", "w", encoding="ascii") as full:
-        done = subprocess.run([timec(), f"127.0.0.1:{server.port}"], stdout=full, text=True,
+        done = subprocess.run(tap.runnable(timec(), f"127.0.0.1:{server.port}"), stdout=full, text=True,
                               stderr=subprocess.PIPE, timeout=tap.PATIENCE)
     equal(done.returncode, 1)
     matches(done.stderr, r"timec: standard output: No space left on device\n")

@@ -87,8 +87,8 @@ def test_no_permission():
     if os.environ.get("COVERAGE"):
         raise tap.Skip("another user could not write what it counts, and would say so")
     try:
-        done = subprocess.run([timed(), "-a", "127.0.0.1", "-p", "37"], capture_output=True, text=True,
-                              timeout=tap.PATIENCE, preexec_fn=give_up_privileges)
+        done = subprocess.run(tap.runnable(timed(), "-a", "127.0.0.1", "-p", "37"),
+                              capture_output=True, text=True, timeout=tap.PATIENCE, preexec_fn=give_up_privileges)
     except (PermissionError, subprocess.SubprocessError) as error:
         raise tap.Skip("another user cannot reach the build directory") from error
     equal(done.returncode, 1)
@@ -170,7 +170,7 @@ def test_messages_that_nobody_reads():
 def test_closed_standard_streams():
     # A socket must not become standard error: the messages would go to a client.
     port = tap.free_port()
-    command = f"exec {shlex.quote(timed())} -v -a 127.0.0.1 -p {port} <&- >&- 2>&-"
+    command = f"exec {shlex.join(tap.runnable(timed()))} -v -a 127.0.0.1 -p {port} <&- >&- 2>&-"
     server = Program("/bin/sh", "-c", command)
     tap.is_the_time(receive(tap.connect_when_up(port)))
     equal(server.stop(), 0)
@@ -231,8 +231,8 @@ def test_20000_requests_64_at_once():
     server = Timed()
     tap.is_the_time(receive(connect(server.port)))
     before = tap.descriptors(server)
-    done = subprocess.run([load, "--requests", requests, "--concurrency", "64", str(server.port)],
-                          capture_output=True, text=True, timeout=300)
+    done = subprocess.run(tap.runnable(load, "--requests", requests, "--concurrency", "64",
+                                       str(server.port)), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     equal(tap.descriptors(server), before)
     equal(server.stop(), 0)

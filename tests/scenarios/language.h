@@ -104,7 +104,7 @@ struct command {
 /* False if the line is none of the language.  command_free() is due in either case. */
 bool parse_command(const char *line, struct command *command);
 void command_free(struct command *command);
-void actions_free(struct action *actions);
+void actions_free(struct action *list);
 
 /* ---- values.c ---- */
 
