@@ -25,6 +25,7 @@ def write(*path, text):
     os.makedirs(os.path.join(*path[:-1]), exist_ok=True)
     with open(os.path.join(*path), "w", encoding="utf-8") as file:
         file.write(text)
+    os.chmod(os.path.join(*path), 0o644)  # whatever the umask is
 
 
 def analyze(*arguments, drop_in=None):
