@@ -1,8 +1,8 @@
 """Inputs of fuzzers as text, one a line, and as libFuzzer has them, one a file: see driver.c.
 
-corpus.py unpack FILE... DIRECTORY   the inputs of the files, into the directory
-corpus.py pack DIRECTORY FILE        the other way round, the shortest first
-corpus.py line FILE...                one of libFuzzer's files, as a line
+corpus.py unpack FILE... DIRECTORY      the inputs of the files, into the directory
+corpus.py pack DIRECTORY FILE [OTHER]   the other way round, the shortest first, without the other's
+corpus.py line FILE...                  libFuzzer's files, each as a line
 """
 
 import hashlib
@@ -55,8 +55,9 @@ def unpack(*names):
                 file.write(data)
 
 
-def pack(directory, name):
+def pack(directory, name, *others):
     inputs = {contents(os.path.join(directory, entry)) for entry in os.listdir(directory)} - {b""}
+    inputs.difference_update(*(read(other) for other in others))
     with open(name, "w", encoding="ascii") as file:
         for data in sorted(inputs, key=lambda data: (len(data), data)):
             file.write(escaped(data) + "\n")

@@ -2,6 +2,7 @@
  * events_model.c - what the library calls must be what events_expected.c has found; what a handler returns has
  * its consequences, and nothing else is called, ever.
  */
+#include "checked.h"
 #include "events_pass.h"
 #include "virtual_time.h"
 
@@ -349,6 +350,8 @@ void model_check(void)
         else if (world.frames[c->belongs] == 0)
             expect(c->actor == NULL); /* it has been destroyed */
     }
-    for (int map = 0; map < MAPS; map++)
+    for (int map = 0; map < MAPS; map++) {
         expect(asyncore_map_count(world.maps[map]) == counts[map] || world.is_wild);
+        check_map(world.maps[map]);
+    }
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 unsigned take(struct bytes *bytes)
 {
@@ -26,6 +27,26 @@ const uint8_t *take_some(struct bytes *bytes, size_t size, size_t *taken)
     bytes->at += *taken;
     bytes->left -= *taken;
     return at;
+}
+
+int split_arguments(const uint8_t *data, size_t size, const char *name, char **argv, int most)
+{
+    int argc = 0;
+
+    argv[argc++] = strdup(name);
+    while (size > 0 && argc < most) {
+        const size_t length = strnlen((const char *)data, size);
+
+        argv[argc++] = strndup((const char *)data, length);
+        data += length;
+        size -= length;
+        if (size > 0) { /* the NUL */
+            data++;
+            size--;
+        }
+    }
+    argv[argc] = NULL;
+    return argc;
 }
 
 void trace(const char *format, ...)

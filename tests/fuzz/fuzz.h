@@ -24,6 +24,10 @@ unsigned choose(struct bytes *bytes, unsigned choices); /* 0 to choices - 1 */
 /* As many of the next size bytes as there are; *taken gets their number. */
 const uint8_t *take_some(struct bytes *bytes, size_t size, size_t *taken);
 
+/* A command line: the command's name, and what there is between NULs, each from malloc(), so that the
+ * sanitizer sees who reads beyond it; at most so many, and NULL behind them.  Returns argc. */
+int split_arguments(const uint8_t *data, size_t size, const char *name, char **argv, int most);
+
 /* ---- what must hold ---- */
 
 /* With FUZZ_TRACE in the environment, to standard error: for who wants to see what an input does. */

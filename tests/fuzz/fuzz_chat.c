@@ -6,6 +6,7 @@
  * that the input of the fuzzer says what comes and what is taken.
  */
 #include "chat_model.h"
+#include "checked.h"
 #include "fuzz.h"
 
 #include <asynchat.h>
@@ -398,6 +399,7 @@ static void pass(struct session *session)
 
     session->failed = session->gone = session->reads = session->sends = false;
     rc = asyncore_poll(0, session->map);
+    check_map(session->map);
     expect(rc == 0 || session->failed);
     expect(session->reads == listens);
     if (session->closed || session->failed || session->gone)
@@ -411,6 +413,7 @@ static void begin(struct session *session)
 {
     const struct sockaddr addr = {.sa_family = AF_UNIX};
 
+    keep_quiet();
     session->map = asyncore_map_new();
     expect(session->map != NULL);
     expect(asynchat_init(&session->chat, &session_class, open("/dev/null", O_RDWR | O_CLOEXEC),

@@ -3,6 +3,7 @@
  * close, in handlers and outside; timers, calls, pollers, other maps, passes; descriptors that are taken
  * away.  events_model.c knows what must be called, and that nothing else may be.
  */
+#include "checked.h"
 #include "events.h"
 #include "virtual_time.h"
 
@@ -16,12 +17,6 @@
 enum { STEPS = 200 };
 
 struct world world;
-
-static void say_nothing(enum asyncore_log_type type, const char *message)
-{
-    (void)type;
-    (void)message;
-}
 
 static void no_signal_may_come(int signum)
 {
@@ -47,7 +42,7 @@ static void begin(const uint8_t *data, size_t size)
     memset(&world, 0, sizeof world);
     world.bytes = (struct bytes){data, size};
     virtual_now = SECOND;
-    asyncore_set_log(say_nothing);
+    keep_quiet();
     signal(SIGPIPE, no_signal_may_come);
     poller = choose(&world.bytes, 3);
     for (int map = 0; map < MAPS; map++) {

@@ -4,6 +4,7 @@
  * The input is what the client sends.  At a byte of 0xff the server gets what there is so far; 0xfe, n:
  * the byte before it is repeated 256 times n.
  */
+#include "checked.h"
 #include "fuzz.h"
 #include "http_model.h"
 #include "virtual_time.h"
@@ -41,6 +42,7 @@ static void serve(void)
     while (idle < 3 && asyncore_map_count(NULL) > 0) {
         expect(passes-- > 0);
         expect(asyncore_poll(0, NULL) == 0);
+        check_map(NULL);
         idle = receive() ? 0 : idle + 1;
     }
     while (receive())
@@ -81,12 +83,6 @@ static void talk(struct bytes bytes)
     send_rest();
 }
 
-static void say_nothing(enum asyncore_log_type type, const char *message)
-{
-    (void)type;
-    (void)message;
-}
-
 static void begin(void)
 {
     const struct sockaddr addr = {.sa_family = AF_UNIX};
@@ -95,7 +91,7 @@ static void begin(void)
     if (root == NULL)
         root = realpath(WWW, NULL);
     expect(root != NULL);
-    asyncore_set_log(say_nothing);
+    keep_quiet();
     sent = requests_size = answers_size = 0;
     virtual_now = SECOND;
     expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);

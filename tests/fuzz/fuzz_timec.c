@@ -37,25 +37,6 @@ _Noreturn void __wrap_exit(int status)
  * the arguments
  */
 
-/* Each in memory of its own, so that the sanitizer sees who reads beyond it. */
-static void split(const uint8_t *data, size_t size)
-{
-    argc = 0;
-    argv[argc++] = strdup("timec");
-    while (size > 0 && argc < ARGUMENTS) {
-        const size_t length = strnlen((const char *)data, size);
-
-        argv[argc++] = strndup((const char *)data, length);
-        data += length;
-        size -= length;
-        if (size > 0) { /* the NUL */
-            data++;
-            size--;
-        }
-    }
-    argv[argc] = NULL;
-}
-
 /* Is this how that argument is to be read? */
 static bool is_meant(const char *argument, const char *host, const char *port)
 {
@@ -180,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t sizes[2];
     int status;
 
-    split(data, size);
+    argc = split_arguments(data, size, "timec", argv, ARGUMENTS);
     asked = false;
     stdout = open_memstream(&texts[0], &sizes[0]);
     stderr = open_memstream(&texts[1], &sizes[1]);

@@ -16,27 +16,6 @@ enum { ARGUMENTS = 100, WRITTEN_OUT = TIMED_LIST + 32 };
 
 const char *const command_name = "timed";
 
-/* Each in memory of its own, so that the sanitizer sees who reads beyond it. */
-static int split(const uint8_t *data, size_t size, char **argv)
-{
-    int argc = 0;
-
-    argv[argc++] = strdup(command_name);
-    while (size > 0 && argc < ARGUMENTS) {
-        const size_t length = strnlen((const char *)data, size);
-
-        argv[argc++] = strndup((const char *)data, length);
-        data += length;
-        size -= length;
-        if (size > 0) { /* the NUL */
-            data++;
-            size--;
-        }
-    }
-    argv[argc] = NULL;
-    return argc;
-}
-
 static bool is_one_of(const char *text, char **argv, int argc)
 {
     for (int i = 1; i < argc; i++)
@@ -75,6 +54,7 @@ static void check_options(const struct timed_options *options, char **argv, int 
     expect(options->port >= 0 && options->port <= 65535);
     expect(options->idle >= 0 && options->rate >= 0 && options->burst >= 1);
     expect(options->tcp || options->udp);
+    expect(strcmp(options->log_format, options->log_json ? "json" : "text") == 0);
     expect(!options->inetd || options->listen.count == 0);
     expect(options->listen.count <= TIMED_LIST);
     for (size_t i = 0; i < options->listen.count; i++) {
@@ -97,6 +77,12 @@ static void write_text(const char *name, const char *text)
     expect(count < WRITTEN_OUT && argument != NULL);
     sprintf(argument, "--%s=%s", name, text);
     written[count++] = argument;
+}
+
+static void write_text_if(const char *name, const char *text)
+{
+    if (text != NULL)
+        write_text(name, text);
 }
 
 static void write_number(const char *name, int64_t number)
@@ -137,8 +123,12 @@ static void write_out(const struct timed_options *options)
     if (options->once > 0)
         write_number("once", options->once);
     write_flag("check", options->check);
-    if (options->metrics_file != NULL)
-        write_text("metrics-file", options->metrics_file);
+    write_text_if("user", options->user);
+    write_text_if("chroot", options->chroot);
+    write_flag("no-sandbox", options->no_sandbox);
+    write_flag("no-upgrade", options->no_upgrade);
+    write_number("workers", options->workers);
+    write_text_if("metrics-file", options->metrics_file);
     write_text("log-format", options->log_format);
     write_flag("syslog", options->syslog);
     write_flag("verbose", options->verbose);
@@ -163,7 +153,9 @@ static void check_same(const struct timed_options *a, const struct timed_options
     expect(a->require_sync == b->require_sync && a->epoch_offset == b->epoch_offset);
     expect(a->once == b->once && is_same_text(a->metrics_file, b->metrics_file));
     expect(is_same_text(a->log_format, b->log_format) && a->log_json == b->log_json);
-    expect(a->syslog == b->syslog && a->verbose == b->verbose);
+    expect(is_same_text(a->user, b->user) && is_same_text(a->chroot, b->chroot));
+    expect(a->no_sandbox == b->no_sandbox && a->no_upgrade == b->no_upgrade);
+    expect(a->workers == b->workers && a->syslog == b->syslog && a->verbose == b->verbose);
     expect(a->help == b->help && a->version == b->version);
 }
 
@@ -171,7 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct timed_options options, again;
     char *argv[ARGUMENTS + 1], message[TIMED_MESSAGE];
-    const int argc = split(data, size, argv);
+    const int argc = split_arguments(data, size, command_name, argv, ARGUMENTS);
 
     memset(message, 'x', sizeof message);
     if (timed_options_parse(&options, argc, argv, message, sizeof message)) {
