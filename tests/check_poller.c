@@ -348,10 +348,8 @@ struct source {
 static void *pour(void *arg)
 {
     const struct source *source = arg;
-    unsigned char *data;
+    unsigned char *data = malloc(source->size + 1); /* there may be none */
 
-    ck_assert_uint_gt(source->size, 0);
-    data = malloc(source->size);
     ck_assert_ptr_nonnull(data);
     for (size_t i = 0; i < source->size; i++)
         data[i] = pattern(i);

@@ -63,7 +63,7 @@ def run(*command, tidy=True, patience=PATIENCE, **keywords):
     """Runs a command to its end: (exit status, standard output, standard error)."""
     valgrind = ValgrindLog(command[0], tidy)
     done = subprocess.run([*valgrind.prefix, *command], capture_output=True, text=True,
-                          timeout=patience, stdin=subprocess.DEVNULL, **keywords)
+                          errors="surrogateescape", timeout=patience, stdin=subprocess.DEVNULL, **keywords)
     valgrind.check()
     return done.returncode, done.stdout, in_glibcs_words(done.stderr)
 

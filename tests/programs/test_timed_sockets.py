@@ -86,7 +86,7 @@ def test_one_transport():
     try:
         ask_udp(server.port)
         raise AssertionError("UDP is served")
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, TimeoutError):  # the number may be somebody else's over UDP
         pass
     equal(server.stop(), 0)
     server = Timed("--tcp", "--udp")
