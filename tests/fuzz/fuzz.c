@@ -29,6 +29,18 @@ const uint8_t *take_some(struct bytes *bytes, size_t size, size_t *taken)
     return at;
 }
 
+/* strndup() for what has no end of its own: AddressSanitizer may want one. */
+char *fuzz_text(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+
+    expect(text != NULL);
+    if (size > 0)
+        memcpy(text, data, size);
+    text[size] = '\0';
+    return text;
+}
+
 int split_arguments(const uint8_t *data, size_t size, const char *name, char **argv, int most)
 {
     int argc = 0;
@@ -37,7 +49,7 @@ int split_arguments(const uint8_t *data, size_t size, const char *name, char **a
     while (size > 0 && argc < most) {
         const size_t length = strnlen((const char *)data, size);
 
-        argv[argc++] = strndup((const char *)data, length);
+        argv[argc++] = fuzz_text(data, length);
         data += length;
         size -= length;
         if (size > 0) { /* the NUL */

@@ -28,6 +28,9 @@ const uint8_t *take_some(struct bytes *bytes, size_t size, size_t *taken);
  * sanitizer sees who reads beyond it; at most so many, and NULL behind them.  Returns argc. */
 int split_arguments(const uint8_t *data, size_t size, const char *name, char **argv, int most);
 
+/* The bytes and a NUL, from malloc(). */
+char *fuzz_text(const uint8_t *data, size_t size);
+
 /* ---- what must hold ---- */
 
 /* With FUZZ_TRACE in the environment, to standard error: for who wants to see what an input does. */

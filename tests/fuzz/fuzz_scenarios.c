@@ -67,7 +67,7 @@ static void give_output_away(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool begun;
-    char *text = strndup((const char *)data, size), *at = text;
+    char *text = fuzz_text(data, size), *at = text;
     struct world world;
 
     expect(text != NULL);
