@@ -39,16 +39,16 @@ static int kqueue_reserve(struct asyncore_map *map, int fd)
 {
     struct kqueue_state *state = map->poller_state;
     const size_t need = FILTERS * asyncore__channel_limit(map);
-    struct kevent *events;
+    struct kevent *larger;
 
     (void)fd;
     if (need <= state->size)
         return 0;
-    events = malloc(2 * need * sizeof *events);
-    if (events == NULL)
+    larger = malloc(2 * need * sizeof *larger);
+    if (larger == NULL)
         return -ENOMEM;
     free(state->events); /* nothing in there is used after a wait */
-    state->events = events;
+    state->events = larger;
     state->size = 2 * need;
     return 0;
 }
