@@ -240,6 +240,7 @@ START_TEST(test_parent_goes_on)
     ck_assert(works(map));
     child = begin_child();
     if (child == 0) {
+        CHILD_ASSERT(asyncore_check(map) == 0);
         deeds[_i]();
         tell(to_parent);
         await(to_child);
