@@ -235,48 +235,61 @@ static bool is_plain(const struct asyncore_dispatcher *self)
     return asyncore__check_socket(self) == 0 && self->plain == self->cls;
 }
 
-/* These two are kept out of line, lest those pay for them who need neither. */
-__attribute__((noinline)) static ssize_t recv_by_class(struct asyncore_dispatcher *self,
-                                                       void *buffer, size_t size)
+/* What a class does in its own way may close the dispatcher and go on using it.  Kept out of line, lest
+ * those pay for it who have nothing of their own. */
+__attribute__((noinline)) static ssize_t recv_inside(const struct asyncore_class *cls,
+                                                     struct asyncore_dispatcher *self, void *buffer,
+                                                     size_t size)
 {
-    const int rc = asyncore__check_socket(self);
-    const struct asyncore_class *cls;
-    struct asyncore_map *map;
+    struct asyncore_map *map = self->map;
     ssize_t n;
 
-    if (rc < 0)
-        return rc;
-    cls = ASYNCORE__CLASS_WITH(self, recv);
-    if (cls == &asyncore_dispatcher_class)
-        return receive(self, buffer, size);
-    map = self->map;
-    asyncore__enter(map); /* it may close the dispatcher, and go on using it */
+    asyncore__enter(map);
     n = cls->recv(self, buffer, size);
     asyncore__leave(map);
     return n;
 }
 
-__attribute__((noinline)) static ssize_t send_by_class(struct asyncore_dispatcher *self,
-                                                       const void *data, size_t size)
+__attribute__((noinline)) static ssize_t send_inside(const struct asyncore_class *cls,
+                                                     struct asyncore_dispatcher *self,
+                                                     const void *data, size_t size)
 {
-    const int rc = asyncore__check_socket(self);
-    const struct asyncore_class *cls;
-    struct asyncore_map *map;
+    struct asyncore_map *map = self->map;
     ssize_t n;
 
-    if (rc < 0)
-        return rc;
-    cls = ASYNCORE__CLASS_WITH(self, send);
-    if (cls == &asyncore_dispatcher_class) {
-        if (ASYNCORE__CLASS_WITH(self, recv) == cls)
-            self->plain = self->cls;
-        return send_with(self, data, size, 0);
-    }
-    map = self->map;
     asyncore__enter(map);
     n = cls->send(self, data, size);
     asyncore__leave(map);
     return n;
+}
+
+static ssize_t recv_by_class(struct asyncore_dispatcher *self, void *buffer, size_t size)
+{
+    const int rc = asyncore__check_socket(self);
+    const struct asyncore_class *cls;
+
+    if (rc < 0)
+        return rc;
+    cls = ASYNCORE__CLASS_WITH(self, recv);
+    if (cls == &asyncore_dispatcher_class)
+        return cls->recv(self, buffer, size);
+    return recv_inside(cls, self, buffer, size);
+}
+
+static ssize_t send_by_class(struct asyncore_dispatcher *self, const void *data, size_t size)
+{
+    const int rc = asyncore__check_socket(self);
+    const struct asyncore_class *cls;
+
+    if (rc < 0)
+        return rc;
+    cls = ASYNCORE__CLASS_WITH(self, send);
+    if (cls == &asyncore_dispatcher_class && ASYNCORE__CLASS_WITH(self, recv) == cls)
+        self->plain = self->cls;
+    /* The library's own see to that themselves. */
+    if (cls == &asyncore_dispatcher_class || cls == &asyncore_dispatcher_with_send_class)
+        return cls->send(self, data, size);
+    return send_inside(cls, self, data, size);
 }
 
 ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
