@@ -53,7 +53,7 @@ START_TEST(test_send)
     ssize_t n;
 
     make_file();
-    fseek(file, 0, SEEK_END);
+    ck_assert_int_eq(fseek(file, 0, SEEK_END), 0);
     wrap(&w, &asyncore_file_dispatcher_class);
     ck_assert_int_eq(asyncore_send(&w, "Come again?", 11), 11);
     ck_assert_int_eq(asyncore_send(&w, "I want to buy some cheese.", 26), 26);

@@ -124,6 +124,7 @@ START_TEST(test_recvmsg_and_sendmsg)
                              .msg_control = control,
                              .msg_controllen = sizeof control};
     const int other = socket(AF_INET, SOCK_DGRAM, 0);
+    struct cmsghdr *header;
     const struct in_pktinfo *info;
 
     ck_assert_int_eq(asyncore_recvmsg(&a.base, &message), -EAGAIN);
@@ -132,9 +133,10 @@ START_TEST(test_recvmsg_and_sendmsg)
     send_all(other, "ping");
     wait_readable(asyncore_fileno(&a.base));
     ck_assert_int_eq(asyncore_recvmsg(&a.base, &message), 4);
-    ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&message));
-    ck_assert_int_eq(CMSG_FIRSTHDR(&message)->cmsg_type, IP_PKTINFO);
-    info = (const struct in_pktinfo *)(void *)CMSG_DATA(CMSG_FIRSTHDR(&message));
+    header = CMSG_FIRSTHDR(&message);
+    ck_assert_ptr_nonnull(header);
+    ck_assert_int_eq(header->cmsg_type, IP_PKTINFO);
+    info = (const struct in_pktinfo *)(void *)CMSG_DATA(header);
     ck_assert_uint_eq(info->ipi_addr.s_addr, addr.sin_addr.s_addr);
     part.iov_len = 4;
     ck_assert_int_eq(asyncore_sendmsg(&a.base, &message), 4);

@@ -44,7 +44,16 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t size, int flags, const st
     return -1;
 }
 
-/* The one control message there is says to where a datagram was sent. */
+/* The one control message there is. */
+static unsigned char *control(const struct msghdr *message)
+{
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+
+    ck_assert_ptr_nonnull(header);
+    return CMSG_DATA(header);
+}
+
+/* It says to where a datagram was sent. */
 int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
                     struct timespec *timeout)
 {
@@ -59,8 +68,7 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
     if (n > 0 && forged_source != NULL)
         memcpy(messages->msg_hdr.msg_name, forged_source, messages->msg_hdr.msg_namelen);
     if (n > 0 && forged_destination != NULL)
-        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&messages->msg_hdr)), forged_destination,
-               sizeof *forged_destination);
+        memcpy(control(&messages->msg_hdr), forged_destination, sizeof *forged_destination);
     return n;
 }
 
@@ -69,7 +77,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     if (forged_destination == NULL)
         return __real_sendmsg(fd, message, flags);
-    memcpy(answered_from, CMSG_DATA(CMSG_FIRSTHDR(message)), sizeof *answered_from);
+    memcpy(answered_from, control(message), sizeof *answered_from);
     return 4;
 }
 

@@ -56,9 +56,10 @@ static struct {
     int status;
 } team;
 
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): a name has none */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a name has none */
 #define FOREACH_PLACE(place)                                                                       \
     for (struct place *place = team.places; place < team.places + team.count; place++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* ==================================================
  * one worker
