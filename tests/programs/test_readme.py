@@ -21,7 +21,8 @@ def blocks(language):
 
 def test_commands_come_first():
     matches(blocks("sh")[0], r"script/timed +#[^\n]*\nscript/test +#[^\n]*\n")
-    for command in "script/timed", "script/test", "script/bench", "script/lint":
+    for command in ("script/timed", "script/test", "script/bench", "script/lint", "script/analyze",
+                    "script/builds"):
         assert command in README
         assert os.access(os.path.join(SOURCE, command), os.X_OK), command
 
