@@ -209,7 +209,7 @@ static int begin(struct time_server *self, const struct asyncore_class *cls, int
 
 static int begin_to_listen(struct time_server *self)
 {
-    const int rc = asyncore_listen(&self->base, SOMAXCONN);
+    const int rc = asyncore_listen(&self->base, TIME_BACKLOG);
 
     if (rc == 0)
         keep_spare(self);

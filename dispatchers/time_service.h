@@ -16,6 +16,10 @@
  * 2036-02-07 06:28:16 UTC is 0; big-endian. */
 void time_service_bytes(time_t now, unsigned char bytes[4]);
 
+/* How many clients may wait to be accepted; the system cuts it down to what it lets.  SOMAXCONN is 128
+ * in some C libraries, whatever the system is. */
+enum { TIME_BACKLOG = 4096 };
+
 /* What became of a request.  The last four are of datagrams alone, and stand in the order in which
  * they are looked for, before the limit. */
 enum time_outcome {

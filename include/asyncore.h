@@ -288,7 +288,8 @@ ASYNCORE_API int asyncore_bind(struct asyncore_dispatcher *self, const struct so
 
 /* dispatcher.listen(num).  Makes it a listener, asyncore_accepting(): its read events call
  * handle_accept, and it is never watched for writing.
- *   num  connections that may wait to be accepted; SOMAXCONN is a good choice.
+ *   num  connections that may wait to be accepted; the system cuts down what is too much for it.
+ *        SOMAXCONN is a good choice, but with musl, where it is 128.
  * Returns 0, or what listen() failed with; the flags are then unchanged. */
 ASYNCORE_API int asyncore_listen(struct asyncore_dispatcher *self, int num);
 

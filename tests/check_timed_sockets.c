@@ -166,7 +166,8 @@ START_TEST(test_lookup_that_fails)
 {
     lookup_error = EAI_SYSTEM;
     ck_assert_int_eq(open_on("127.0.0.1", NULL), EXIT_FAILURE);
-    ck_assert_ptr_nonnull(strstr(message, "address 127.0.0.1: Too many open files"));
+    ck_assert_ptr_nonnull(strstr(message, "address 127.0.0.1: "));
+    ck_assert_ptr_nonnull(strstr(message, strerror(EMFILE)));
     lookup_error = EAI_AGAIN;
     ck_assert_int_eq(open_on("somewhere", NULL), EXIT_FAILURE);
     lookup_error = EAI_NONAME;

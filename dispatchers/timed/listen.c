@@ -1,6 +1,7 @@
 /* listen.c - addresses, and sockets bound to them, see sockets.h. */
 #include "command.h"
 #include "sockets.h"
+#include "time_service.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -107,7 +108,7 @@ static int prepare(int fd, const struct sockaddr *addr, socklen_t addrlen, int t
         return -1;
     if (bind(fd, addr, addrlen) < 0)
         return -1;
-    return type == SOCK_STREAM ? listen(fd, SOMAXCONN) : 0;
+    return type == SOCK_STREAM ? listen(fd, TIME_BACKLOG) : 0;
 }
 
 /* Where the system is to choose the port, it does so once, and the others get the same.  Returns 0 or

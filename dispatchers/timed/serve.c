@@ -204,7 +204,7 @@ static void accept_waiting(struct asyncore_dispatcher *server)
 {
     struct pollfd ready = {.fd = asyncore_fileno(server), .events = POLLIN};
 
-    for (int i = 0; i < SOMAXCONN && poll(&ready, 1, 0) == 1 && ready.revents == POLLIN; i++)
+    for (int i = 0; i < TIME_BACKLOG && poll(&ready, 1, 0) == 1 && ready.revents == POLLIN; i++)
         asyncore_read(server);
 }
 

@@ -24,6 +24,7 @@ AS_ROOT = ["--user", "root"] if os.geteuid() == 0 else []
 # musl's words for errors, and glibc's, which the tests have.
 WORDS = {"Address in use": "Address already in use",
          "Address not available": "Cannot assign requested address",
+         "Filename too long": "File name too long",
          "Message too large": "Message too long",
          "Network unreachable": "Network is unreachable",
          "No file descriptors available": "Too many open files"}

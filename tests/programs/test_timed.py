@@ -176,6 +176,24 @@ def test_closed_standard_streams():
     equal(server.stop(), 0)
 
 
+def test_a_crowd_waits():
+    """Those who come while it cannot accept them stand in the backlog, and nobody is turned away."""
+    try:
+        with open("/proc/sys/net/core/somaxconn", encoding="ascii") as file:
+            if int(file.read()) < 300:
+                raise tap.Skip("the system lets fewer wait")
+    except FileNotFoundError:
+        pass
+    server = Timed()
+    tap.is_the_time(receive(connect(server.port)))
+    server.process.send_signal(signal.SIGSTOP)
+    crowd = [connect(server.port) for _ in range(300)]
+    server.process.send_signal(signal.SIGCONT)
+    for peer in crowd:
+        equal(len(receive(peer)), 4)
+    equal(server.stop(), 0)
+
+
 def test_clients_that_behave_badly():
     server = Timed()
     tap.is_the_time(receive(connect(server.port)))  # from here on its loop runs
