@@ -158,6 +158,8 @@ void peer_acts(struct character *c);
 void peer_reads(struct character *c);
 void dial(struct character *listener);
 int find_dialler(in_port_t port); /* a raw descriptor, the caller's from here on; -1: none */
+/* On this machine, but no address of other programs, some of which try any port of 127.0.0.1. */
+struct sockaddr_in loopback(in_port_t port);
 struct sockaddr_in where(enum outcome outcome);
 void without_delay(int fd); /* what this socket sends goes out at once, however little */
 void settle_sent(struct character *c);

@@ -132,12 +132,11 @@ static bool is_unused(const struct character *c)
 void listens(struct character *c)
 {
     struct asyncore_dispatcher *self = &c->actor->is.base;
-    struct sockaddr_in addr = {.sin_family = AF_INET};
+    struct sockaddr_in addr = loopback(0);
     socklen_t addrlen = sizeof addr;
 
     if (!is_unused(c))
         return;
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     expect(asyncore_bind(self, (struct sockaddr *)&addr, addrlen) == 0);
     expect(asyncore_listen(self, 128) == 0);
     expect(getsockname(c->fd, (struct sockaddr *)&addr, &addrlen) == 0);

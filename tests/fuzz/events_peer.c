@@ -53,11 +53,11 @@ static int reset_at_close(int fd)
     return fd;
 }
 
-static struct sockaddr_in loopback(in_port_t port)
+struct sockaddr_in loopback(in_port_t port)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = port};
 
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    addr.sin_addr.s_addr = htonl(0x7f66757a);
     return addr;
 }
 
