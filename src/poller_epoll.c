@@ -127,9 +127,9 @@ static void find_more(struct asyncore_map *map, struct asyncore_channel *channel
 {
     const unsigned events = asyncore__poll_found(revents, channel->interest);
 
-    if (events != 0)
+    if (events != 0) {
         asyncore__found(map, channel, events);
-    else {
+    } else if (channel->interest != 0) { /* or it is a stale set that says so */
         leave(map, channel);
         channel->place = HUNG_UP;
     }

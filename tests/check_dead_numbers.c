@@ -85,6 +85,26 @@ START_TEST(test_duplicate_open)
 }
 END_TEST
 
+/* It wants nothing any more, and what its file still says is nothing to it. */
+START_TEST(test_duplicate_of_one_that_wants_nothing)
+{
+    static struct probe a;
+    const int peer = open_probe(&a, "A");
+    int duplicate;
+
+    settle();
+    duplicate = dup(asyncore_fileno(&a.base));
+    close(asyncore_fileno(&a.base));
+    a.wants_read = false;
+    send_all(peer, "x");
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    ck_assert_int_eq(asyncore_check(NULL), 0);
+    assert_quiet();
+    close(duplicate);
+    close(peer);
+}
+END_TEST
+
 /* Closed as it should be: no trace is left of it, though its file is still open and ready. */
 START_TEST(test_duplicate_of_a_closed_one)
 {
@@ -447,6 +467,7 @@ int main(void)
     TCase *tcase = add_case(suite, "dead_numbers");
 
     tcase_add_loop_test(tcase, test_duplicate_open, 0, 2);
+    tcase_add_test(tcase, test_duplicate_of_one_that_wants_nothing);
     tcase_add_loop_test(tcase, test_duplicate_of_a_closed_one, 0, 2);
     tcase_add_test(tcase, test_number_of_a_stranger);
     tcase_add_test(tcase, test_number_of_a_newcomer);
