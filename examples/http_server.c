@@ -282,9 +282,10 @@ static int session_found_terminator(struct asyncore_dispatcher *self)
 
 static int session_handle_error(struct asyncore_dispatcher *self, int error)
 {
-    if (error == -EMSGSIZE)
-        return session_refuse((struct session *)self, "431 Request Header Fields Too Large");
-    return asyncore_close(self);
+    if (error != -EMSGSIZE)
+        return asyncore_close(self);
+    session_refuse((struct session *)self, "431 Request Header Fields Too Large");
+    return 0; /* whether it is there to hear that or not */
 }
 
 static void session_destroy(struct asyncore_dispatcher *self)

@@ -153,7 +153,8 @@ struct asyncore_class {
     int (*handle_close)(struct asyncore_dispatcher *self);
 
     /* A handler of this dispatcher returned error, a negative errno.  Default: logs it as an error
-     * and calls handle_close.  A negative result ends the pass and comes out of asyncore_poll(). */
+     * and calls handle_close.  A negative result ends the pass and comes out of asyncore_poll(), but
+     * for the -EBADF of a dispatcher that is closed by then. */
     int (*handle_error)(struct asyncore_dispatcher *self, int error);
 
     /* Messages, without a newline.  Default: the library-wide function of asyncore_set_log(), for

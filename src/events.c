@@ -123,6 +123,9 @@ int asyncore__except(struct asyncore_dispatcher *self, int error)
         return 0;
     }
     error = asyncore_handle_error(self, error);
+    if (error == -EBADF &&
+        asyncore__check_socket(self) < 0) /* it has found out that it is closed */
+        return 0;
     return error < 0 ? error : 0;
 }
 

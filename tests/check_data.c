@@ -200,6 +200,40 @@ START_TEST(test_answer_behind_a_broken_pipe)
 }
 END_TEST
 
+static int say_sorry(struct probe *self, int error)
+{
+    (void)error;
+    asyncore_send(&self->base, "sor", 3);
+    return (int)asyncore_send(&self->base, "ry", 2); /* -EBADF, if the first has found it gone */
+}
+
+static int fail_with_eio(struct probe *self)
+{
+    (void)self;
+    return -EIO;
+}
+
+/* The last words to one who has reset the connection are that one's affair: the loop goes on. */
+START_TEST(test_last_words_in_handle_error)
+{
+    static struct probe a, b;
+    const int other = probe_channel(&b, "B", NULL);
+
+    b.on_read = recv_some;
+    reset(probe_channel(&a, "A", NULL));
+    a.on_read = fail_with_eio;
+    a.on_error = say_sorry;
+    wait_readable(asyncore_fileno(&a.base));
+    poll_once(NULL);
+    assert_trace("A.handle_read A.handle_error(EIO) A.handle_close ");
+    ck_assert_int_eq(a.destroyed, 1);
+    send_all(other, "x");
+    poll_once(NULL);
+    assert_trace("B.handle_read B.recv=1 ");
+    close(other);
+}
+END_TEST
+
 static int say_goodbye(struct probe *self)
 {
     add_to_trace("%zd ", asyncore_send(&self->base, "bye", 3));
@@ -451,6 +485,7 @@ int main(void)
     tcase_add_test(tcase, test_half_close_without_closing);
     tcase_add_test(tcase, test_send_on_a_broken_connection);
     tcase_add_loop_test(tcase, test_answer_behind_a_broken_pipe, 0, 2);
+    tcase_add_test(tcase, test_last_words_in_handle_error);
     tcase_add_test(tcase, test_send_in_handle_close);
     tcase_add_test(tcase, test_handle_close_is_not_called_from_itself);
     tcase_add_test(tcase, test_send_to_a_peer_that_does_not_read);
