@@ -317,25 +317,51 @@ static int connect_other_to_full(struct probe *self)
  * same pass, has it connect.  CPython takes it for connected. */
 START_TEST(test_connect_when_found_ready)
 {
-    static struct probe a, c;
+    static struct probe a, b, c;
     const int peer = probe_channel(&a, "A", NULL);
-    int fillers[2];
+    int fillers[2], other;
     const int listener = listen_and_fill(fillers);
 
     probe_init(&c, "C", NULL);
     ck_assert_int_eq(asyncore_create_socket(&c.base, AF_INET, SOCK_STREAM), 0);
     c.wants_write = true;
+    other = probe_channel(&b, "B", NULL); /* which is no matter to those who come behind */
+    b.on_read = recv_some;
+    send_all(other, "x");
+    wait_readable(asyncore_fileno(&b.base));
     a.on_read = connect_other_to_full;
     a.other = &c;
     send_all(peer, "x");
     wait_readable(asyncore_fileno(&a.base));
     ck_assert_int_eq(asyncore_poll(0, NULL), 0);
-    assert_trace("A.handle_read A.recv=1 ");
+    assert_trace("A.handle_read A.recv=1 B.handle_read B.recv=1 ");
     ck_assert(asyncore_connecting(&c.base));
     ck_assert_int_eq(asyncore_poll(0, NULL), 0);
     assert_trace("");
     close_all_of(listener, fillers);
     close(peer);
+    close(other);
+}
+END_TEST
+
+/* It hears of the outcome once it is back. */
+START_TEST(test_connect_out_of_the_map)
+{
+    static struct probe c;
+    struct sockaddr_in addr;
+    const int listener = tcp_listen(&addr);
+
+    probe_init(&c, "C", NULL);
+    ck_assert_int_eq(asyncore_create_socket(&c.base, AF_INET, SOCK_STREAM), 0);
+    ck_assert_int_eq(asyncore_del_channel(&c.base), 0);
+    ck_assert_int_eq(asyncore_connect(&c.base, (struct sockaddr *)&addr, sizeof addr), 0);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    assert_trace("");
+    c.wants_write = true;
+    ck_assert_int_eq(asyncore_add_channel(&c.base, NULL), 0);
+    poll_once(NULL);
+    assert_trace("C.handle_connect C.handle_write ");
+    close(listener);
 }
 END_TEST
 
@@ -530,6 +556,7 @@ int main(void)
     tcase_add_test(tcase, test_would_block_in_handle_connect_is_no_failure);
     tcase_add_test(tcase, test_connected_already);
     tcase_add_test(tcase, test_connect_when_found_ready);
+    tcase_add_test(tcase, test_connect_out_of_the_map);
     tcase_add_test(tcase, test_connect_again_in_handle_error);
     tcase_add_test(tcase, test_connect_while_connecting);
     tcase_add_test(tcase, test_unix_connects_inside_connect);

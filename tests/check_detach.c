@@ -84,6 +84,30 @@ START_TEST(test_nothing_to_detach)
 }
 END_TEST
 
+/* Out of the map it was closed behind the library's back, and the number is another dispatcher's. */
+START_TEST(test_number_lost)
+{
+    static struct probe a, b;
+    const int peer = probe_channel(&a, "A", NULL), number = asyncore_fileno(&a.base);
+    int ends[2];
+
+    ck_assert_int_eq(asyncore_del_channel(&a.base), 0);
+    tcp_pair(ends);
+    ck_assert_int_eq(dup2(ends[0], number), number);
+    close(ends[0]);
+    probe_init(&b, "B", NULL);
+    ck_assert_int_eq(asyncore_set_socket(&b.base, number, NULL), 0);
+    ck_assert_int_eq(asyncore_detach(&a.base), -EBADF);
+    ck_assert_int_eq(a.destroyed, 1);
+    b.on_read = recv_some;
+    send_all(ends[1], "hi");
+    poll_once(NULL);
+    assert_trace("B.handle_read B.recv=2 ");
+    close(ends[1]);
+    close(peer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("detach");
@@ -93,5 +117,6 @@ int main(void)
     tcase_add_test(tcase, test_in_a_handler_to_another_dispatcher);
     tcase_add_test(tcase, test_idle_seconds_end_with_it);
     tcase_add_test(tcase, test_nothing_to_detach);
+    tcase_add_test(tcase, test_number_lost);
     return run_suite(suite);
 }
