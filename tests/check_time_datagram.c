@@ -259,6 +259,9 @@ START_TEST(test_port_in_use)
                                         (struct sockaddr *)&server_addr, server_addrlen, NULL),
                      -EADDRINUSE);
     ck_assert_int_eq(time_datagram_init_socket(&second, &time_datagram_class, 1000, NULL), -EBADF);
+    ck_assert_int_eq(
+        time_datagram_init(&second, NULL, (struct sockaddr *)&server_addr, server_addrlen, NULL),
+        -EINVAL);
     ck_assert_uint_eq(asyncore_map_count(NULL), 1);
 }
 END_TEST

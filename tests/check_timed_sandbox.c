@@ -7,6 +7,8 @@
 #include "timed/seccomp.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -365,6 +368,65 @@ START_TEST(test_refused_by_the_system)
 }
 END_TEST
 
+/* Whether it says that it could not be entered, and what for. */
+static int assert_refused(const char *what)
+{
+    char message[256];
+
+    if (timed_enter_sandbox(-1, message, sizeof message) != EXIT_FAILURE)
+        return 1;
+    dprintf(STDERR_FILENO, "%s\n", message);
+    return strstr(message, what) != NULL && strstr(message, "; --no-sandbox") != NULL ? 0 : 2;
+}
+
+static int without_descriptors(void)
+{
+    struct rlimit limit;
+
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return assert_refused("landlock: Too many open files");
+}
+
+static int inside_another(void)
+{
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (seccomp_enter(true) != 0)
+        return 3;
+    return assert_refused("landlock: Operation not permitted");
+}
+
+/* As by a container's filter, which refuses another one. */
+static int without_seccomp(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_prctl, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof code / sizeof code[0], code};
+
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) < 0)
+        return 3;
+    return assert_refused("seccomp: Permission denied");
+}
+
+static int (*const refusals[])(void) = {without_descriptors, inside_another, without_seccomp};
+
+START_TEST(test_refused_says_why)
+{
+    const int status = run_in_child(refusals[_i], output, sizeof output);
+
+    /* A kernel without landlock cannot refuse it. */
+    if (strstr(output, "landlock: Function not implemented") == NULL)
+        ck_assert_msg(status == 0, "status %x: %s", (unsigned)status, output);
+}
+END_TEST
+
 /* ==================================================
  * guests
  */
@@ -398,6 +460,7 @@ int main(void)
     tcase = add_case(suite, "refused");
     tcase_add_loop_test(tcase, test_refused, 0, (int)(sizeof attempts / sizeof attempts[0]));
     tcase_add_test(tcase, test_refused_by_the_system);
+    tcase_add_loop_test(tcase, test_refused_says_why, 0, 3);
     tcase = add_case(suite, "allowed");
     tcase_add_test(tcase, test_serves);
     tcase_add_test(tcase, test_abort_is_one);

@@ -27,7 +27,7 @@ int __real_getaddrinfo(const char *host, const char *service, const struct addri
 
 static int binds, bind_from, bind_to, bind_error; /* which of them fail, and with what */
 static bool udp_alone;
-static int lookup_error;
+static int lookup_error, lookup_times = 1; /* so often it has each address */
 
 int __wrap_bind(int fd, const struct sockaddr *addr, socklen_t addrlen)
 {
@@ -45,10 +45,19 @@ int __wrap_bind(int fd, const struct sockaddr *addr, socklen_t addrlen)
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **list)
 {
-    if (lookup_error == 0)
-        return __real_getaddrinfo(host, service, hints, list);
-    errno = EMFILE;
-    return lookup_error;
+    if (lookup_error != 0) {
+        errno = EMFILE;
+        return lookup_error;
+    }
+    for (int i = 0; i < lookup_times; i++) {
+        const int rc = __real_getaddrinfo(host, service, hints, list);
+
+        if (rc != 0)
+            return rc;
+        while (*list != NULL)
+            list = &(*list)->ai_next;
+    }
+    return 0;
 }
 
 static void fail_binds(int from, int to, int error)
@@ -147,6 +156,31 @@ START_TEST(test_address_that_the_machine_has_not)
     ck_assert_ptr_nonnull(strstr(message, "ip address"));
     if (open_on("::1", NULL) == EXIT_FAILURE)
         ck_assert_ptr_nonnull(strstr(message, "bind [::1]:0: "));
+}
+END_TEST
+
+/* A name that stands for IPv6 addresses alone, on a machine without IPv6. */
+START_TEST(test_name_without_an_address_here)
+{
+    lookup_times = 2;
+    fail_binds(1, 1000, EADDRNOTAVAIL);
+    ck_assert_int_eq(open_on("::1", NULL), EXIT_FAILURE);
+    ck_assert_uint_eq(sockets.count, 0);
+    ck_assert_msg(strstr(message, "bind [::1]:0: ") != NULL, "%s", message);
+}
+END_TEST
+
+START_TEST(test_more_addresses_than_there_is_room_for)
+{
+    options = (struct timed_options){.tcp = true, .workers = 2, .listen = {{"127.0.0.1"}, 1}};
+    lookup_times = TIMED_SOCKETS;
+    ck_assert_int_eq(timed_listen(&sockets, &options, message, sizeof message), 0);
+    ck_assert_uint_eq(sockets.count, TIMED_SOCKETS);
+    timed_sockets_close(&sockets);
+    lookup_times = TIMED_SOCKETS + 1;
+    ck_assert_int_eq(timed_listen(&sockets, &options, message, sizeof message), EXIT_FAILURE);
+    ck_assert_uint_eq(sockets.count, 0);
+    ck_assert_msg(strstr(message, "Too many open files") != NULL, "%s", message);
 }
 END_TEST
 
@@ -276,15 +310,16 @@ END_TEST
 START_TEST(test_kinds_that_are_not_served)
 {
     const int kinds[][2] = {
-        {AF_INET, SOCK_STREAM},
-        {AF_INET, SOCK_DGRAM},
-        {AF_UNIX, SOCK_STREAM},
-        {AF_UNIX, SOCK_DGRAM},
+        {AF_INET, SOCK_STREAM}, {AF_INET, SOCK_DGRAM}, {AF_UNIX, SOCK_STREAM},
+        {AF_UNIX, SOCK_DGRAM},  {AF_INET, SOCK_RAW}, /* which root alone can make */
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        const int fd = high(socket(kinds[i][0], kinds[i][1], 0));
+        const int protocol = kinds[i][1] == SOCK_RAW ? IPPROTO_ICMP : 0;
+        const int fd = high(socket(kinds[i][0], kinds[i][1], protocol));
 
+        if (fd < 0 && protocol != 0)
+            continue;
         ck_assert_int_eq(inherit((const int[]){fd, fd}, "1", NULL), EXIT_FAILURE);
         close(fd);
     }
@@ -345,6 +380,8 @@ int main(void)
     tcase_add_test(tcase, test_one_that_is_refused_closes_all);
     tcase_add_test(tcase, test_another_port_is_chosen);
     tcase_add_test(tcase, test_address_that_the_machine_has_not);
+    tcase_add_test(tcase, test_name_without_an_address_here);
+    tcase_add_test(tcase, test_more_addresses_than_there_is_room_for);
     tcase_add_test(tcase, test_texts_that_are_no_addresses);
     tcase_add_test(tcase, test_lookup_that_fails);
     tcase_add_test(tcase, test_any_order);

@@ -1,11 +1,10 @@
 /* check_timed_workers.c - a process has others serve: shell scripts here, which say what timed would say. */
 #define _GNU_SOURCE /* prlimit's kin */
-#include "support.h"
+#include "team.h"
 
 #include "interpose.h"
 #include "timed/notify.h"
 #include "timed/spawn.h"
-#include "timed/workers.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -17,31 +16,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-const char *const command_name = "timed";
-
-static struct timed_sockets sockets; /* one that listens, and one that does not */
-static struct sockaddr_in addr;
-static char script[4096];
-static char *const argv[] = {"/bin/sh", "-c", script, NULL};
-
-static void open_sockets(void)
-{
-    sockets.list[0].fd = tcp_listen(&addr);
-    sockets.list[1].fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    sockets.count = 2;
-}
-
-static void close_sockets(void)
-{
-    timed_sockets_close(&sockets);
-}
-
-void timed_sockets_close(struct timed_sockets *self)
-{
-    while (self->count > 0)
-        close(self->list[--self->count].fd);
-}
 
 /* ==================================================
  * one process
@@ -82,7 +56,7 @@ START_TEST(test_what_it_finds)
              "echo \"$((LISTEN_PID == $$)) $LISTEN_FDS $TIMED_PARENT $NOTIFY_SOCKET$WATCHDOG_PID"
              "$LISTEN_FDNAMES\" >&$TIMED_PARENT; readlink /proc/$$/fd/3 >&5; readlink "
              "/proc/$$/fd/4 >&5; ls /proc/$$/fd >&5");
-    pid = timed_spawn(argv, &sockets, &child);
+    pid = timed_spawn(team_argv, &sockets, &child);
     ck_assert_int_gt(pid, 0);
     ck_assert_str_eq(heard_from(child), "1 2 5 \n");
     for (int i = 0; i < 2; i++) {
@@ -109,7 +83,7 @@ START_TEST(test_signals_are_heeded)
     signal(SIGTERM, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
     snprintf(script, sizeof script, "kill -TERM $$; echo ignored >&$TIMED_PARENT");
-    pid = timed_spawn(argv, &sockets, &child);
+    pid = timed_spawn(team_argv, &sockets, &child);
     ck_assert_str_eq(heard_from(child), "");
     ck_assert_int_eq(status_of(pid), SIGTERM);
     close(child);
@@ -133,15 +107,6 @@ START_TEST(test_no_such_program)
 }
 END_TEST
 
-static void limit_descriptors(rlim_t limit)
-{
-    struct rlimit old;
-
-    getrlimit(RLIMIT_NOFILE, &old);
-    old.rlim_cur = limit;
-    setrlimit(RLIMIT_NOFILE, &old);
-}
-
 START_TEST(test_no_descriptors)
 {
     int child, status;
@@ -150,9 +115,9 @@ START_TEST(test_no_descriptors)
     open_sockets();
     snprintf(script, sizeof script, "exit 0");
     limit_descriptors(3); /* none is left */
-    ck_assert_int_eq(timed_spawn(argv, &sockets, &child), -EMFILE);
+    ck_assert_int_eq(timed_spawn(team_argv, &sockets, &child), -EMFILE);
     limit_descriptors((rlim_t)sockets.list[1].fd + 3); /* for the two ends, and no more */
-    pid = timed_spawn(argv, &sockets, &child);
+    pid = timed_spawn(team_argv, &sockets, &child);
     limit_descriptors(1024);
     ck_assert_int_gt(pid, 0);
     status = status_of(pid);
@@ -165,83 +130,6 @@ END_TEST
 /* ==================================================
  * all of them
  */
-
-static int successes, failures;
-static int manager[2]; /* who is told */
-
-static void report(bool success)
-{
-    if (success)
-        successes++;
-    else
-        failures++;
-}
-
-/* Each worker appends its number to the file "count", and does what its line of the script says. */
-static char directory[] = "/tmp/check_workers.XXXXXX";
-
-static void begin(size_t count, const char *what)
-{
-    open_sockets();
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, manager),
-                     0);
-    timed_notify_use(manager[0]);
-    snprintf(script, sizeof script,
-             "cd %s; exec 2>/dev/null; say() { echo \"$1\" >&$TIMED_PARENT; }; %s", directory,
-             what);
-    timed_workers_begin(argv, &sockets, 1, count, report);
-}
-
-static void pass(void)
-{
-    const int rc = asyncore_poll(0.05, NULL);
-
-    ck_assert_int_eq(rc, 0);
-}
-
-#define wait_until(condition)                                                                      \
-    do {                                                                                           \
-        for (int tries = 0; !(condition); tries++) {                                               \
-            ck_assert_msg(tries < 400, "never: %s", #condition);                                   \
-            pass();                                                                                \
-        }                                                                                          \
-    } while (0)
-
-static int finish(void)
-{
-    char command[128];
-    int rc;
-
-    timed_workers_end(0);
-    rc = timed_workers_loop();
-    timed_notify_close();
-    close(manager[0]);
-    close(manager[1]);
-    close_sockets();
-    snprintf(command, sizeof command,
-             "for i in 1 2 3 4 5 6; do rm -rf %s && exit; sleep 0.2; done; exit 1", directory);
-    ck_assert_int_eq(system(command), 0);
-    return rc;
-}
-
-static bool exists(const char *name)
-{
-    char path[128];
-
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    return access(path, F_OK) == 0;
-}
-
-static void make(const char *name)
-{
-    char path[128];
-
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    close(open(path, O_WRONLY | O_CREAT, 0600));
-}
-
-#define SERVE "say READY=1; while sleep 0.01; do :; done"
 
 START_TEST(test_begin_and_end)
 {
@@ -287,34 +175,79 @@ END_TEST
 /* Each time twice as late: 0, 0.1, 0.2, 0.4 s; then for long none. */
 START_TEST(test_who_dies_again_and_again)
 {
-    char counter[128];
-    struct stat status;
-    off_t before;
+    long before;
 
     begin(1, "echo >>count; say READY=1; exit 1");
-    snprintf(counter, sizeof counter, "%s/count", directory);
     timed_workers_start();
-    wait_until(stat(counter, &status) == 0 && status.st_size >= 4);
-    before = status.st_size;
+    wait_until(size_of("count") >= 4);
+    before = size_of("count");
     for (int i = 0; i < 4; i++)
         pass();
-    stat(counter, &status);
-    ck_assert_int_le(status.st_size, before + 1);
+    ck_assert_int_le(size_of("count"), before + 1);
     calls.later += 100; /* but in the end one comes */
-    wait_until(stat(counter, &status) == 0 && status.st_size > before + 1);
+    wait_until(size_of("count") > before + 1);
     for (int i = 0; i < 8; i++) { /* and never later than after ten seconds */
-        before = status.st_size;
+        before = size_of("count");
+        wait_until(are_buried());
         calls.later += 11;
-        wait_until(stat(counter, &status) == 0 && status.st_size > before);
+        wait_until(size_of("count") > before);
     }
+    ck_assert_int_eq(finish(), 0);
+}
+END_TEST
+
+/* The next one cannot be started; and then it can. */
+START_TEST(test_who_dies_is_replaced_later)
+{
+    begin(1, "if mkdir first; then " SERVE_UNTIL_DIE "; exit; fi; mkdir second; " SERVE);
+    timed_workers_start();
+    wait_until(successes == 1);
+    make("die");
+    limit_descriptors(3);
+    wait_until(are_buried());
+    for (int i = 0; i < 4; i++)
+        pass();
+    limit_descriptors(1024);
+    ck_assert(!exists("second"));
+    calls.later += 11;
+    wait_until(exists("second"));
+    ck_assert_int_eq(finish(), 0);
+    ck_assert_int_eq(successes, 1);
+}
+END_TEST
+
+/* Somebody else's child, perhaps of before an exec(). */
+START_TEST(test_a_stranger_dies)
+{
+    pid_t stranger;
+
+    begin(1, SERVE);
+    timed_workers_start();
+    wait_until(successes == 1);
+    stranger = fork();
+    if (stranger == 0)
+        _exit(7);
+    wait_until(waitpid(stranger, NULL, WNOHANG) < 0);
+    ck_assert_int_eq(finish(), 0);
+}
+END_TEST
+
+START_TEST(test_loop_fails)
+{
+    begin(1, SERVE);
+    timed_workers_start();
+    wait_until(successes == 1);
+    calls.fail_wait = ENOMEM;
+    ck_assert_int_eq(timed_workers_loop(), EXIT_FAILURE);
     ck_assert_int_eq(finish(), 0);
 }
 END_TEST
 
 START_TEST(test_long_life_is_forgiven)
 {
-    begin(1, "say READY=1; mkdir served; until [ -e die ]; do sleep 0.01; done; rmdir die served; "
-             "mkdir \"died$(ls | wc -l)\"");
+    begin(1,
+          "say READY=1; mkdir served; until [ -e die ]; do sleep 0.01; done; rm die; rmdir served; "
+          "mkdir \"died$(ls | wc -l)\"");
     timed_workers_start();
     for (int i = 0; i < 6; i++) { /* by then the wait would be seconds */
         wait_until(exists("served"));
@@ -322,92 +255,10 @@ START_TEST(test_long_life_is_forgiven)
         calls.later += 11;
         pass();
         pass();
-        make("die.new");
-        {
-            char from[128], to[128];
-
-            snprintf(from, sizeof from, "%s/die.new", directory);
-            snprintf(to, sizeof to, "%s/die", directory);
-            unlink(from);
-            mkdir(to, 0700);
-        }
+        make("die");
         wait_until(!exists("die"));
     }
     ck_assert_int_eq(finish(), 0);
-}
-END_TEST
-
-/* ---- upgrades ---- */
-
-START_TEST(test_upgrade)
-{
-    begin(2, "if [ -e new ]; then mkdir \"new$$\"; fi; " SERVE);
-    timed_workers_start();
-    wait_until(successes == 1);
-    make("new");
-    timed_workers_upgrade();
-    timed_workers_upgrade(); /* one is under way */
-    wait_until(successes == 2);
-    ck_assert_int_eq(finish(), 0);
-    ck_assert_int_eq(failures, 0);
-}
-END_TEST
-
-START_TEST(test_upgrade_is_all_or_nothing)
-{
-    begin(
-        2,
-        "if [ -e new ]; then if mkdir second; then exit 3; fi; fi; trap 'mkdir told' USR1; " SERVE);
-    timed_workers_start();
-    wait_until(successes == 1);
-    make("new");
-    timed_workers_upgrade();
-    wait_until(failures == 1);
-    ck_assert_int_eq(successes, 1);
-    timed_workers_signal(SIGUSR1);
-    wait_until(exists("told"));
-    timed_workers_upgrade();
-    wait_until(successes == 2);
-    ck_assert_int_eq(finish(), 0);
-}
-END_TEST
-
-START_TEST(test_upgrade_that_takes_too_long)
-{
-    begin(1, "if [ -e new ]; then mkdir comes; sleep 1000; fi; " SERVE);
-    timed_workers_start();
-    wait_until(successes == 1);
-    make("new");
-    timed_workers_upgrade();
-    wait_until(exists("comes"));
-    ck_assert_int_eq(failures, 0);
-    calls.later += 31;
-    wait_until(failures == 1);
-    ck_assert_int_eq(finish(), 0);
-}
-END_TEST
-
-START_TEST(test_upgrade_is_asked_for_by_a_worker)
-{
-    begin(1, "if mkdir first; then say UPGRADE=1; fi; say READY=1; say UPGRADE=1; " SERVE);
-    timed_workers_start();
-    wait_until(successes >= 2);
-    ck_assert_int_eq(finish(), 0);
-}
-END_TEST
-
-START_TEST(test_upgrade_without_descriptors)
-{
-    begin(1, SERVE);
-    timed_workers_start();
-    wait_until(successes == 1);
-    limit_descriptors(3);
-    timed_workers_upgrade();
-    limit_descriptors(1024);
-    ck_assert_int_eq(failures, 1);
-    ck_assert_int_eq(finish(), 0);
-    timed_workers_upgrade(); /* at the end it is too late */
-    ck_assert_int_eq(failures, 1);
 }
 END_TEST
 
@@ -422,12 +273,21 @@ START_TEST(test_start_without_descriptors)
 }
 END_TEST
 
+/* For the worker, or for its place in the map: then it has been started in vain. */
 START_TEST(test_no_memory)
 {
+    int status;
+
     begin(1, SERVE);
-    calls.fail_malloc = 1;
+    calls.fail_malloc = 1 + _i;
     timed_workers_start();
+    calls.fail_malloc = 0;
     ck_assert_int_eq(timed_workers_loop(), EXIT_FAILURE);
+    if (_i == 1) {
+        ck_assert_int_gt(waitpid(-1, &status, 0), 0);
+        ck_assert_int_eq(status, SIGKILL);
+    }
+    ck_assert(are_buried());
     finish();
 }
 END_TEST
@@ -483,15 +343,12 @@ int main(void)
     tcase_add_test(tcase, test_one_is_killed_before_it_serves);
     tcase_add_test(tcase, test_who_dies_is_replaced);
     tcase_add_test(tcase, test_who_dies_again_and_again);
+    tcase_add_test(tcase, test_who_dies_is_replaced_later);
+    tcase_add_test(tcase, test_a_stranger_dies);
+    tcase_add_test(tcase, test_loop_fails);
     tcase_add_test(tcase, test_long_life_is_forgiven);
     tcase_add_test(tcase, test_start_without_descriptors);
-    tcase_add_test(tcase, test_no_memory);
-    tcase = add_case(suite, "upgrades");
-    tcase_add_test(tcase, test_upgrade);
-    tcase_add_test(tcase, test_upgrade_is_all_or_nothing);
-    tcase_add_test(tcase, test_upgrade_that_takes_too_long);
-    tcase_add_test(tcase, test_upgrade_is_asked_for_by_a_worker);
-    tcase_add_test(tcase, test_upgrade_without_descriptors);
+    tcase_add_loop_test(tcase, test_no_memory, 0, 2);
     tcase = add_case(suite, "words");
     tcase_add_test(tcase, test_status_of_one);
     tcase_add_test(tcase, test_watchdog_of_all);

@@ -410,11 +410,6 @@ double cpu_seconds(void)
  * children
  */
 
-/* What a child has covered is written down at its exit(), which it must not call: Check's own things
- * are done there.  Without coverage its address is NULL. */
-#pragma weak __gcov_dump
-void __gcov_dump(void);
-
 static _Noreturn void be_child(int (*function)(void), int output)
 {
     int status;
@@ -423,8 +418,6 @@ static _Noreturn void be_child(int (*function)(void), int output)
     alarm(15);
     dup2(output, STDERR_FILENO);
     status = function();
-    if (__gcov_dump != NULL)
-        __gcov_dump();
     _exit(status);
 }
 

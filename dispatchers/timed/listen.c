@@ -30,7 +30,7 @@ static int lookup(const char *text, int port, struct addrinfo **list, char *mess
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     char host[HOST_SIZE], service[16];
     const char *own_port = NULL;
-    int rc = EAI_NONAME;
+    int rc;
 
     if (!command_split_address(text, host, sizeof host, &own_port) ||
         (own_port != NULL && (port = command_port(own_port)) < 0)) {
@@ -42,8 +42,7 @@ static int lookup(const char *text, int port, struct addrinfo **list, char *mess
     if (host[strspn(host, "0123456789.")] == '\0' || strchr(host, ':') != NULL)
         hints.ai_flags |= AI_NUMERICHOST;
     snprintf(service, sizeof service, "%d", port);
-    if (host[0] != '\0')
-        rc = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, service, &hints, list);
+    rc = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, service, &hints, list);
     if (rc == 0)
         return 0;
     if (rc != EAI_NONAME) {

@@ -62,10 +62,9 @@ static void write_json(int priority, const char *message)
 {
     const time_t now = time(NULL);
     char date[64], text[2 * LINE];
-    struct tm tm;
+    struct tm tm = {0};
 
-    if (gmtime_r(&now, &tm) == NULL)
-        return;
+    gmtime_r(&now, &tm);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
     escape(message, text, sizeof text);
     fprintf(stderr, "{\"time\":\"%s\",\"priority\":%d,\"message\":\"%s\"}\n", date, priority, text);
@@ -115,10 +114,9 @@ void timed_fail(int status, const char *format, ...)
 
 static void write_for_library(enum asyncore_log_type type, const char *message)
 {
-    if (type == ASYNCORE_ERROR)
-        timed_log(LOG_ERR, "error: %s", message);
-    else
-        timed_log(type == ASYNCORE_WARNING ? LOG_WARNING : LOG_INFO, "%s", message);
+    static const int priorities[] = {LOG_INFO, LOG_INFO, LOG_WARNING, LOG_ERR};
+
+    timed_log(priorities[type], "%s%s", type == ASYNCORE_ERROR ? "error: " : "", message);
 }
 
 /* ==================================================

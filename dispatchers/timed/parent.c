@@ -46,8 +46,7 @@ static int adopt(int fd)
         return -errno;
     if (addr.ss_family != AF_UNIX)
         return -EPROTOTYPE;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-        return -errno;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
     return asyncore_init(&parent, &parent_class, fd, NULL);
 }
 

@@ -280,8 +280,6 @@ static void if_argument(struct program *program, int call, int number, const int
 /* Memory may be got, but not to be run. */
 static void if_not_to_be_run(struct program *program, int call)
 {
-    if (call == NONE)
-        return;
     add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4);
     load_argument(program, 2);
     add(program, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);

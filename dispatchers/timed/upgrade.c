@@ -91,7 +91,7 @@ static void ignore_signals(void)
 
 static int stand_by(char *const *argv, struct timed_sockets *sockets, int fd)
 {
-    int status;
+    int status = EXIT_FAILURE;
 
     asyncore_map_free(NULL);
     timed_notify_use(fd);
@@ -99,10 +99,10 @@ static int stand_by(char *const *argv, struct timed_sockets *sockets, int fd)
 #ifdef __linux__
     prctl(PR_SET_NAME, "timed-standby");
 #endif
-    if (asyncore_init(&server, &server_class, fd, NULL) < 0)
-        return EXIT_FAILURE;
-    timed_workers_begin(argv, sockets, 1, 1, report);
-    status = timed_workers_loop();
+    if (asyncore_init(&server, &server_class, fd, NULL) == 0) {
+        timed_workers_begin(argv, sockets, 1, 1, report);
+        status = timed_workers_loop();
+    }
     timed_sockets_close(sockets);
     asyncore_map_free(NULL); /* at which the server sees that all is done */
     return status;

@@ -47,6 +47,26 @@ static void scenario_timec_json(void)
     close(listener);
 }
 
+/* Before anything else happens: the connection ends while it begins. */
+static bool refuse_late(void)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    const int fd = accept(listener, NULL, NULL);
+
+    if (fd < 0)
+        return false;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+    return true;
+}
+
+static void scenario_timec_reset(void)
+{
+    expect(run_program(timec_main, (char *[]){"timec", "-j", host(peer_listen, refuse_late), NULL},
+                       "") != 0);
+    close(listener);
+}
+
 static bool answer_udp(void)
 {
     struct sockaddr_in addr;
@@ -75,6 +95,7 @@ static void scenario_version(void)
 static const struct scenario scenarios[] = {
     {"timec", scenario_timec, NULL},
     {"timec_json", scenario_timec_json, NULL},
+    {"timec_reset", scenario_timec_reset, NULL},
     {"timec_udp", scenario_timec_udp, NULL},
     {"timec_version", scenario_version, NULL},
     {NULL, NULL, NULL},

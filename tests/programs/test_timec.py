@@ -293,6 +293,11 @@ def test_answers_that_contradict_each_other():
     found = matches(out.splitlines()[-1], r"2 requests, 2 answers; they contradict each other by "
                                           r"(\d+\.\d) ms; round trip .*")
     assert 50000 <= float(found[1]) <= 60000, out
+    server = UdpServer(lambda n: [the_time(60 if n == 2 else 0)])
+    status, out, err = run(timec(), "-ju", "-c", "2", "-i", "0.01", f"127.0.0.1:{server.port}")
+    server.close()
+    equal((status, err), (0, ""))
+    assert 50000 <= objects(out)[-1]["contradiction_ms"] <= 60000, out
 
 
 def test_json():

@@ -472,6 +472,18 @@ def test_end_waits_for_what_is_in_hand():
         tap.is_the_time(receive(peer))
 
 
+def test_end_waits_for_who_has_come():
+    """They were connected before the signal came, and it has seen neither yet."""
+    server = Timed()
+    server.process.send_signal(signal.SIGSTOP)
+    peers = [connect(server.port) for _ in range(5)]
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGCONT)
+    for peer in peers:
+        tap.is_the_time(receive(peer))
+    equal(server.wait(), 0)
+
+
 def test_hang_up_does_not_end_it():
     server = Timed()
     for _ in range(3):
