@@ -119,6 +119,9 @@ ASYNCORE_API extern const struct asyncore_class asynchat_async_chat_class;
 ASYNCORE_API int asynchat_init(struct asynchat_async_chat *self, const struct asyncore_class *cls,
                                int fd, const struct sockaddr *addr, socklen_t addrlen,
                                struct asyncore_map *map);
+#ifndef ASYNCORE_NO_HERE
+#define asynchat_init(...) (asyncore_here(ASYNCORE_HERE), asynchat_init(__VA_ARGS__))
+#endif
 
 /* ---- input ---- */
 

@@ -4,7 +4,7 @@
 #ifdef __linux__
 #define _GNU_SOURCE /* accept4 */
 #endif
-#include "internal.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -111,6 +111,7 @@ int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *a
         return rc;
     fd = accept_socket(self->fd, (struct sockaddr *)&peer, &peerlen);
     error = errno;
+    asyncore__io(self, "accept", 0, fd);
     if (fd >= 0 && peerlen == 0) { /* how some systems hand over a connection that is gone */
         close(fd);
         return -EAGAIN;

@@ -209,6 +209,30 @@ static bool is_over(const struct asynchat_async_chat *self, uint32_t generation,
     return asyncore__is_error(rc) || rc == asyncore_ExitNow || self->base.generation != generation;
 }
 
+static int call_collect(struct asynchat_async_chat *self, size_t size)
+{
+    struct asyncore_dispatcher *base = &self->base;
+    struct asyncore__frame frame;
+    int rc;
+
+    asyncore__calls(&frame, base->map, base, "collect_incoming_data");
+    rc = ASYNCORE__CLASS_WITH(base, collect_incoming_data)
+             ->collect_incoming_data(base, self->in_buffer + self->in_start, size);
+    asyncore__returned(&frame, rc);
+    return rc;
+}
+
+static int call_found(struct asyncore_dispatcher *base)
+{
+    struct asyncore__frame frame;
+    int rc;
+
+    asyncore__calls(&frame, base->map, base, "found_terminator");
+    rc = ASYNCORE__CLASS_WITH(base, found_terminator)->found_terminator(base);
+    asyncore__returned(&frame, rc);
+    return rc;
+}
+
 static int collect(struct asynchat_async_chat *self, size_t size)
 {
     struct asyncore_dispatcher *base = &self->base;
@@ -216,8 +240,7 @@ static int collect(struct asynchat_async_chat *self, size_t size)
     int rc = 0;
 
     if (size > 0)
-        rc = ASYNCORE__CLASS_WITH(base, collect_incoming_data)
-                 ->collect_incoming_data(base, self->in_buffer + self->in_start, size);
+        rc = call_collect(self, size);
     if (!is_over(self, generation, rc)) {
         consume(self, size);
         self->unterminated += size;
@@ -229,12 +252,10 @@ static int collect(struct asynchat_async_chat *self, size_t size)
 
 static int found(struct asynchat_async_chat *self, size_t terminator_size)
 {
-    struct asyncore_dispatcher *base = &self->base;
-
     consume(self, terminator_size);
     self->scanned = self->matched = 0;
     self->unterminated = 0;
-    return ASYNCORE__CLASS_WITH(base, found_terminator)->found_terminator(base);
+    return call_found(&self->base);
 }
 
 /* One step: what can be collected in one piece, and the terminator behind it.  *more: there may be

@@ -2,8 +2,9 @@
 #ifndef ASYNCHAT_INTERNAL_H
 #define ASYNCHAT_INTERNAL_H
 
+#include "trace.h"
+
 #include "asynchat.h"
-#include "internal.h"
 
 static inline struct asynchat_async_chat *asynchat__chat(struct asyncore_dispatcher *self)
 {

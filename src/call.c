@@ -2,7 +2,7 @@
  * call.c - calls that other threads want made in the loop's thread: what they pushed is taken all at
  * once, and turned around, for the last one pushed is the first one found.
  */
-#include "internal.h"
+#include "trace.h"
 
 #include <errno.h>
 
@@ -55,10 +55,13 @@ void asyncore__calls_run(struct asyncore_map *map)
     while (calls != NULL) {
         struct asyncore_call *call = calls;
         void (*const target)(struct asyncore_call * self) = call->target;
+        struct asyncore__frame frame;
 
         take_one(&calls);
         map->dead_sought = false;
+        asyncore__calls_target(&frame, map, "call", 0);
         target(call);
+        asyncore__returned(&frame, 0);
     }
 }
 

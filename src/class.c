@@ -2,7 +2,7 @@
  * class.c - classes, and class dispatcher itself: what a handler does that nobody overrides, and
  * the call of a handler on an object, self.handle_read(), which finds the class that defines it.
  */
-#include "internal.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -217,23 +217,36 @@ bool asyncore_writable(struct asyncore_dispatcher *self)
     return answer(self, asyncore__writable);
 }
 
-static inline int call(struct asyncore_dispatcher *self, size_t slot)
+/* Out of line, lest those pay for it who are not traced. */
+__attribute__((noinline)) static int call_traced(struct asyncore_dispatcher *self, const char *name,
+                                                 int (*handler)(struct asyncore_dispatcher *self))
+{
+    struct asyncore__frame frame;
+    int rc;
+
+    asyncore__call_begins(&frame, self->map, self, name);
+    rc = handler(self);
+    asyncore__returned(&frame, rc);
+    return rc;
+}
+
+static inline int call(struct asyncore_dispatcher *self, size_t slot, const char *name)
 {
     int (*handler)(struct asyncore_dispatcher * self);
     struct asyncore_map *map;
-    int rc = asyncore__check(self);
+    int rc = asyncore__used(self, asyncore__check(self), name);
 
     if (rc < 0)
         return rc;
     memcpy(&handler, (const char *)asyncore__lookup(self->cls, slot) + slot, sizeof handler);
     map = self->map;
     asyncore__enter(map);
-    rc = handler(self);
+    rc = asyncore__tracing() ? call_traced(self, name, handler) : handler(self);
     asyncore__leave(map);
     return rc;
 }
 
-#define CALL(self, slot) call(self, offsetof(struct asyncore_class, slot))
+#define CALL(self, slot) call(self, offsetof(struct asyncore_class, slot), #slot)
 
 int asyncore_handle_connect(struct asyncore_dispatcher *self)
 {
@@ -248,6 +261,7 @@ int asyncore_handle_accept(struct asyncore_dispatcher *self)
 int asyncore_handle_accepted(struct asyncore_dispatcher *self, int fd, const struct sockaddr *addr,
                              socklen_t addrlen)
 {
+    struct asyncore__frame frame;
     struct asyncore_map *map;
     int rc = asyncore__check(self);
 
@@ -257,7 +271,9 @@ int asyncore_handle_accepted(struct asyncore_dispatcher *self, int fd, const str
     }
     map = self->map;
     asyncore__enter(map);
+    asyncore__calls(&frame, map, self, "handle_accepted");
     rc = ASYNCORE__CLASS_WITH(self, handle_accepted)->handle_accepted(self, fd, addr, addrlen);
+    asyncore__returned(&frame, rc);
     asyncore__leave(map);
     return rc;
 }
@@ -280,6 +296,7 @@ int asyncore_handle_expt(struct asyncore_dispatcher *self)
 /* It may send a last word to a connection that is gone, which would call it again, and again. */
 int asyncore_handle_close(struct asyncore_dispatcher *self)
 {
+    struct asyncore__frame frame;
     struct asyncore_map *map;
     int rc = asyncore__check(self);
 
@@ -288,7 +305,9 @@ int asyncore_handle_close(struct asyncore_dispatcher *self)
     map = self->map;
     asyncore__enter(map);
     self->closing = true;
+    asyncore__calls(&frame, map, self, "handle_close");
     rc = ASYNCORE__CLASS_WITH(self, handle_close)->handle_close(self);
+    asyncore__returned(&frame, rc);
     self->closing = false;
     asyncore__leave(map);
     return rc;
@@ -306,6 +325,7 @@ int asyncore_handle_timeout(struct asyncore_dispatcher *self)
 
 int asyncore_handle_error(struct asyncore_dispatcher *self, int error)
 {
+    struct asyncore__frame frame;
     struct asyncore_map *map;
     int rc = asyncore__check(self);
 
@@ -313,7 +333,9 @@ int asyncore_handle_error(struct asyncore_dispatcher *self, int error)
         return rc;
     map = self->map;
     asyncore__enter(map);
+    asyncore__calls(&frame, map, self, "handle_error");
     rc = ASYNCORE__CLASS_WITH(self, handle_error)->handle_error(self, error);
+    asyncore__returned(&frame, rc);
     asyncore__leave(map);
     return rc;
 }

@@ -2,7 +2,7 @@
  * dispatcher.c - what a dispatcher is: its beginning, its place in a map, its attributes and its
  * end.
  */
-#include "internal.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,15 @@ enum { ADDRESS_NOT_KEPT = UCHAR_MAX };
  * the beginning
  */
 
+static _Thread_local const char *here;
+
+void asyncore_here(const char *where)
+{
+    while (strncmp(where, "../", 3) == 0) /* as the build directory sees it */
+        where += 3;
+    here = where;
+}
+
 /* It is no dispatcher yet: should it come to a handler of another's while it gets its socket, that
  * cannot close it. */
 static void begin(struct asyncore_dispatcher *self, const struct asyncore_class *cls,
@@ -27,6 +36,8 @@ static void begin(struct asyncore_dispatcher *self, const struct asyncore_class 
     self->map = asyncore__map(map);
     self->fd = -1;
     self->ignore_log_types = 1U << ASYNCORE_WARNING;
+    self->created = here;
+    here = NULL;
 }
 
 int asyncore__set_nonblocking(int fd)
@@ -113,6 +124,7 @@ static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore
         map = old;
     asyncore__enter(old); /* self may be closed in there, and is opened again */
     rc = asyncore__make_way(map, fd, NULL);
+    asyncore__closes(self, "another socket");
     drop_socket(self);
     self->map = map;
 #ifdef SO_NOSIGPIPE
@@ -227,7 +239,8 @@ int asyncore_init_accepted(struct asyncore_dispatcher *self, const struct asynco
     begin(self, cls, map);
     asyncore__set_addr(self, addr, addrlen);
     rc = take_socket(self, fd, NULL);
-    self->connected = rc == 0;
+    if (rc == 0)
+        self->connected = self->channel->accepted = true;
     return rc;
 }
 
@@ -263,9 +276,11 @@ int asyncore_del_channel(struct asyncore_dispatcher *self)
 {
     const int rc = asyncore__check_socket(self);
 
-    if (rc == 0 && self->channel != NULL)
-        asyncore__channel_remove(self->map, self->channel);
-    return rc;
+    if (rc < 0 || self->channel == NULL)
+        return rc;
+    asyncore__closes(self, "del_channel");
+    asyncore__channel_remove(self->map, self->channel);
+    return 0;
 }
 
 /* ==================================================
@@ -277,11 +292,15 @@ void asyncore__destroy_doomed(struct asyncore_map *map)
 {
     while (map->doomed != NULL) {
         struct asyncore_dispatcher *self = map->doomed;
+        struct asyncore__frame frame;
 
         map->doomed = self->next;
         self->doomed = false;
-        if (self->state == ASYNCORE__CLOSED) /* it may have been opened again */
-            ASYNCORE__CLASS_WITH(self, destroy)->destroy(self);
+        if (self->state != ASYNCORE__CLOSED) /* it has been opened again */
+            continue;
+        asyncore__calls(&frame, map, self, "destroy");
+        ASYNCORE__CLASS_WITH(self, destroy)->destroy(self);
+        asyncore__returned(&frame, 0);
     }
 }
 
@@ -310,6 +329,7 @@ int asyncore_close(struct asyncore_dispatcher *self)
 
     if (rc < 0)
         return rc == -EBADF ? 0 : rc;
+    asyncore__closes(self, "close");
     rc = drop_socket(self);
     end(self);
     return rc;
@@ -317,11 +337,12 @@ int asyncore_close(struct asyncore_dispatcher *self)
 
 int asyncore_detach(struct asyncore_dispatcher *self)
 {
-    const int rc = asyncore__check_socket(self);
+    const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_detach");
     int fd;
 
     if (rc < 0)
         return rc;
+    asyncore__closes(self, "detach");
     fd = release_socket(self);
     end(self);
     return fd < 0 ? -EBADF : fd;

@@ -2,7 +2,7 @@
  * file_dispatcher.c - asynchronous file i/o: select() isn't meant for files, which are always
  * ready; regardless, this is useful for pipes, and stdin/stdout...
  */
-#include "internal.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static ssize_t file_dispatcher_recv(struct asyncore_dispatcher *self, void *buff
     do
         n = read(self->fd, buffer, size);
     while (n < 0 && errno == EINTR);
-    return asyncore__received(self, n);
+    return asyncore__received(self, asyncore__io(self, "read", size, n));
 }
 
 /* write() has no MSG_NOSIGNAL: the signal is blocked in this thread, and if it has come, taken
@@ -57,7 +57,10 @@ static ssize_t file_dispatcher_send(struct asyncore_dispatcher *self, const void
 {
     const int rc = asyncore__check_socket(self);
 
-    return rc < 0 ? rc : asyncore__sent(self, write_without_sigpipe(self->fd, data, size));
+    if (rc < 0)
+        return rc;
+    return asyncore__sent(
+        self, asyncore__io(self, "write", size, write_without_sigpipe(self->fd, data, size)));
 }
 
 /* ==================================================

@@ -2,6 +2,7 @@
 #ifndef ASYNCORE_INTERNAL_H
 #define ASYNCORE_INTERNAL_H
 
+#define ASYNCORE_NO_HERE /* who creates is the program */
 #include "asyncore.h"
 
 #include <errno.h>
@@ -178,6 +179,10 @@ struct asyncore_channel {
     uint32_t place;    /* the poller's own; 0 when it is not watched */
     bool asks;         /* a predicate is a function of the class's own: ask it each pass */
     bool listed;       /* is in map->asked or map->changed */
+    bool accepted;     /* see lint.c, as for the next four */
+    bool sent;         /* since its handler was called */
+    unsigned said, hot;
+    int64_t deaf_since, added_at;
     struct asyncore_channel *prev, *next;
     UT_hash_handle hh;
 };
@@ -237,6 +242,10 @@ struct asyncore_map {
     struct asyncore_signal_handler *signal_handlers; /* in the order in which they were added */
     struct asyncore_signal_handler *signal_handling; /* the next, while they are called */
     atomic_bool signalled;                           /* some of them are pending */
+
+    struct asyncore__frame *frame; /* the innermost call, if it is traced */
+    unsigned traced;               /* what was, in the last pass */
+    bool said_nofile, said_setsize;
 
     atomic_bool stop;
     atomic_bool woken;
@@ -318,6 +327,8 @@ int asyncore__wait(struct asyncore_map *map, int64_t timeout);
 #define ASYNCORE__SECOND INT64_C(1000000000)
 
 int64_t asyncore__now(void);
+/* The system's, where asyncore__now() may be that of a stable trace. */
+int64_t asyncore__monotonic(void);
 /* What is left until then; or timeout, if that is less, and not below 0, which is for ever. */
 int64_t asyncore__until(int64_t when, int64_t timeout);
 int64_t asyncore__nanoseconds(double seconds);
@@ -377,6 +388,8 @@ void asyncore__timeouts_end(struct asyncore_dispatcher *self);
 void asyncore__timeouts_free(struct asyncore_dispatcher *self);
 /* Is the timer one of these, and its dispatcher no more? */
 bool asyncore__timeout_is_lost(const struct asyncore_timer *timer);
+/* ", idle for at most 30 s" */
+void asyncore__timeouts_dump(const struct asyncore_dispatcher *self, FILE *file);
 /* What is wrong with those of a dispatcher that is in a map, or NULL. */
 const char *asyncore__timeouts_check(const struct asyncore_dispatcher *self);
 

@@ -1,8 +1,8 @@
 /*
  * loop.c - poll and loop: ask everybody, wait, call the handlers.  This is the whole of it.
  */
-#include "internal.h"
 #include "poller.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <math.h>
@@ -109,6 +109,8 @@ static int wait_for_events(struct asyncore_map *map, int64_t timeout)
     /* Without a descriptor for it nobody can wake the loop, which then looks by itself. */
     if (timeout != 0 && map->wakeup_channel.interest == 0 && asyncore__wakeup_open(map) < 0)
         timeout = timeout < 0 || timeout > UNWAKEABLE ? UNWAKEABLE : timeout;
+    if (asyncore__tracing())
+        return asyncore__trace_wait(map, timeout);
     rc = asyncore__wait(map, timeout);
     if (map->unsorted)
         asyncore__ready_sort(map);
@@ -125,7 +127,7 @@ static int read_obj(struct asyncore_dispatcher *obj)
         return asyncore_handle_read_event(obj);
     if (obj->cls == NULL) /* somebody has written over it */
         return -EINVAL;
-    /* which would do this */
+    /* which would do this, but that it tells the trace */
     return ASYNCORE__CLASS_WITH(obj, handle_read)->handle_read(obj);
 }
 
@@ -218,7 +220,8 @@ static int pass(struct asyncore_map *map, int64_t timeout)
         map->dead_sought = false;
     rc = dispatch_failures(map, rc);
     if (rc == 0)
-        rc = dispatch(map, ASYNCORE__READ, read_obj);
+        rc = asyncore__tracing() ? dispatch(map, ASYNCORE__READ, asyncore_handle_read_event)
+                                 : dispatch(map, ASYNCORE__READ, read_obj);
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__WRITE, write_obj);
     if (rc == 0)

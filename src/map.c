@@ -1,8 +1,8 @@
 /*
  * map.c - the socket map: from file descriptor to dispatcher, in order of insertion.
  */
-#include "internal.h"
 #include "poller.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -104,6 +104,7 @@ static int put_out(struct asyncore_map *map, struct asyncore_dispatcher *dispatc
         asyncore__wakeup_forget(map);
         return 0;
     }
+    asyncore__closes(dispatcher, "closed behind its back");
     asyncore__channel_remove(map, dispatcher->channel);
     dispatcher->fd = -1;
     dispatcher->generation++;
@@ -152,8 +153,14 @@ int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *
     channel->generation = ++map->generation;
     channel->interest = channel->place = 0;
     channel->asks = asyncore__asks(dispatcher);
+    channel->accepted = channel->sent = false;
+    channel->said = channel->hot = 0;
+    channel->deaf_since = 0;
+    channel->added_at = asyncore__now();
     dispatcher->channel = channel;
     list(map, channel);
+    if (asyncore__tracing())
+        asyncore__trace_open(map, dispatcher);
     return 0;
 }
 
@@ -178,6 +185,8 @@ int asyncore__lost(struct asyncore_map *map, struct asyncore_channel *channel)
 {
     char message[128];
 
+    if (asyncore__tracing())
+        asyncore__trace_lost(map, channel);
     vacate(map, channel);
     snprintf(message, sizeof message,
              "descriptor %d: its dispatcher was written over, or freed, without asyncore_close()",

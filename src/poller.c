@@ -2,6 +2,7 @@
  * poller.c - which poller stands behind a map, and what it is told.
  */
 #include "poller.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,8 +62,10 @@ static void watch_all_again(struct asyncore_map *map)
 static int open_poller(struct asyncore_map *map, const struct asyncore__poller *poller)
 {
     void *state, *old = map->poller_state;
-    int rc = poller->open(map);
+    int rc;
 
+    asyncore__trace_begin();
+    rc = poller->open(map);
     if (rc == 0) {
         rc = reserve_all(map, poller);
         if (rc == 0 && map->poller == NULL)

@@ -1,7 +1,7 @@
 /*
  * signal.c - signals: the handler only notes what came, and the loop calls.
  */
-#include "internal.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -133,6 +133,7 @@ void asyncore_remove_signal_handler(struct asyncore_signal_handler *self)
 void asyncore__signals_run(struct asyncore_map *map)
 {
     struct asyncore_signal_handler *handler;
+    struct asyncore__frame frame;
 
     atomic_store(&map->signalled, false); /* before the look at each, lest one be missed */
     for (handler = map->signal_handlers; handler != NULL; handler = map->signal_handling) {
@@ -140,7 +141,9 @@ void asyncore__signals_run(struct asyncore_map *map)
         if (__atomic_exchange_n(&handler->pending, 0, __ATOMIC_SEQ_CST) == 0)
             continue;
         map->dead_sought = false;
+        asyncore__calls_target(&frame, map, "signal", (unsigned long)handler->signum);
         handler->target(handler);
+        asyncore__returned(&frame, 0);
     }
 }
 

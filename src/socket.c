@@ -2,7 +2,7 @@
  * socket.c - the socket object methods: each asks the system and says what its answer means for a
  * dispatcher.
  */
-#include "internal.h"
+#include "trace.h"
 
 #include <errno.h>
 
@@ -117,7 +117,8 @@ int asyncore_listen(struct asyncore_dispatcher *self, int num)
 
     if (rc < 0)
         return rc;
-    if (listen(self->fd, num) < 0)
+    if (asyncore__trace_io_addr(self, "listen", listen(self->fd, num), &self->addr.sa,
+                                self->addrlen) < 0)
         return -errno;
     self->accepting = true;
     asyncore__changed(self);
@@ -138,7 +139,8 @@ int asyncore_connect(struct asyncore_dispatcher *self, const struct sockaddr *ad
         return -EOPNOTSUPP;
     if (self->connected && !is_datagram(self->fd)) /* the system may say 0 */
         return -EISCONN;
-    if (connect(self->fd, addr, addrlen) < 0)
+    if (asyncore__trace_io_addr(self, "connect", connect(self->fd, addr, addrlen), addr, addrlen) <
+        0)
         error = errno;
     switch (error) {
     case 0:
@@ -208,14 +210,20 @@ static inline ssize_t receive(struct asyncore_dispatcher *self, void *buffer, si
 static inline ssize_t send_with(struct asyncore_dispatcher *self, const void *data, size_t size,
                                 int flags)
 {
-    return asyncore__sent(self, send(self->fd, data, size, flags | MSG_NOSIGNAL));
+    const ssize_t n = send(self->fd, data, size, flags | MSG_NOSIGNAL);
+
+    return asyncore__sent(self, asyncore__io(self, "send", size, n));
 }
 
 ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
 {
     const int rc = asyncore__check_socket(self);
+    ssize_t n;
 
-    return rc < 0 ? rc : receive(self, buffer, size);
+    if (rc < 0 || size == 0)
+        return rc < 0 ? rc : -EINVAL; /* 0 could not be told from the end of file */
+    n = recv(self->fd, buffer, size, 0);
+    return asyncore__received(self, asyncore__io(self, "recv", size, n));
 }
 
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size)
@@ -226,14 +234,9 @@ ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *
 }
 
 /* ==================================================
- * self.recv(data), self.send(data): a class that was found to have neither of its own is not searched
- * again for every message
+ * self.recv(data), self.send(data): a class that was found to have none of its own is not searched again
+ * for every message, unless each is told the trace
  */
-
-static bool is_plain(const struct asyncore_dispatcher *self)
-{
-    return asyncore__check_socket(self) == 0 && self->plain == self->cls;
-}
 
 /* What a class does in its own way may close the dispatcher and go on using it.  Kept out of line, lest
  * those pay for it who have nothing of their own. */
@@ -265,27 +268,29 @@ __attribute__((noinline)) static ssize_t send_inside(const struct asyncore_class
 
 static ssize_t recv_by_class(struct asyncore_dispatcher *self, void *buffer, size_t size)
 {
-    const int rc = asyncore__check_socket(self);
+    const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_recv");
     const struct asyncore_class *cls;
 
     if (rc < 0)
         return rc;
     cls = ASYNCORE__CLASS_WITH(self, recv);
-    if (cls == &asyncore_dispatcher_class)
-        return cls->recv(self, buffer, size);
-    return recv_inside(cls, self, buffer, size);
+    if (cls != &asyncore_dispatcher_class)
+        return recv_inside(cls, self, buffer, size);
+    if (!asyncore__tracing())
+        self->recv_of = self->cls;
+    return cls->recv(self, buffer, size);
 }
 
 static ssize_t send_by_class(struct asyncore_dispatcher *self, const void *data, size_t size)
 {
-    const int rc = asyncore__check_socket(self);
+    const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_send");
     const struct asyncore_class *cls;
 
     if (rc < 0)
         return rc;
     cls = ASYNCORE__CLASS_WITH(self, send);
-    if (cls == &asyncore_dispatcher_class && ASYNCORE__CLASS_WITH(self, recv) == cls)
-        self->plain = self->cls;
+    if (cls == &asyncore_dispatcher_class && !asyncore__tracing())
+        self->send_of = self->cls;
     /* The library's own see to that themselves. */
     if (cls == &asyncore_dispatcher_class || cls == &asyncore_dispatcher_with_send_class)
         return cls->send(self, data, size);
@@ -294,12 +299,16 @@ static ssize_t send_by_class(struct asyncore_dispatcher *self, const void *data,
 
 ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
 {
-    return is_plain(self) ? receive(self, buffer, size) : recv_by_class(self, buffer, size);
+    if (asyncore__check_socket(self) == 0 && self->recv_of == self->cls)
+        return receive(self, buffer, size);
+    return recv_by_class(self, buffer, size);
 }
 
 ssize_t asyncore_send(struct asyncore_dispatcher *self, const void *data, size_t size)
 {
-    return is_plain(self) ? send_with(self, data, size, 0) : send_by_class(self, data, size);
+    if (asyncore__check_socket(self) == 0 && self->send_of == self->cls)
+        return asyncore__sent(self, send(self->fd, data, size, MSG_NOSIGNAL));
+    return send_by_class(self, data, size);
 }
 
 /* ==================================================
@@ -308,7 +317,7 @@ ssize_t asyncore_send(struct asyncore_dispatcher *self, const void *data, size_t
 
 ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, size_t size)
 {
-    const int rc = asyncore__check_socket(self);
+    const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_send_last");
     struct asyncore_map *map;
     uint32_t generation;
     ssize_t n;
@@ -327,7 +336,7 @@ ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, s
     else
         n = asyncore_send(self, data, size);
     if (n >= 0 && (size_t)n == size && self->generation == generation)
-        shutdown(self->fd, SHUT_WR);
+        asyncore__io(self, "shutdown", 0, shutdown(self->fd, SHUT_WR));
     asyncore__leave(map);
     return n;
 }
@@ -336,8 +345,10 @@ ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, s
  * datagrams
  */
 
-static ssize_t transferred(struct asyncore_dispatcher *self, ssize_t n)
+static ssize_t transferred(struct asyncore_dispatcher *self, const char *name, size_t size,
+                           ssize_t n)
 {
+    asyncore__io(self, name, size, n);
     if (n < 0)
         return -errno;
     return self->timeouts == NULL ? n : asyncore__active(self, n);
@@ -347,7 +358,7 @@ ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *buffer, size_t
                           struct sockaddr_storage *addr, socklen_t *addrlen)
 {
     socklen_t length = sizeof *addr;
-    const int rc = asyncore__check_socket(self);
+    const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_recvfrom");
     ssize_t n;
 
     if (rc < 0)
@@ -358,13 +369,13 @@ ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *buffer, size_t
     while (n < 0 && errno == EINTR);
     if (n >= 0 && addr != NULL && addrlen != NULL)
         *addrlen = length;
-    return transferred(self, n);
+    return transferred(self, "recvfrom", size, n);
 }
 
 ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data, size_t size,
                         const struct sockaddr *addr, socklen_t addrlen)
 {
-    const int rc = asyncore__check_socket(self);
+    const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_sendto");
     ssize_t n;
 
     if (rc < 0)
@@ -372,12 +383,12 @@ ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data, size
     do
         n = sendto(self->fd, data, size, MSG_NOSIGNAL, addr, addrlen);
     while (n < 0 && errno == EINTR);
-    return transferred(self, n);
+    return transferred(self, "sendto", size, n);
 }
 
 ssize_t asyncore_recvmsg(struct asyncore_dispatcher *self, struct msghdr *message)
 {
-    const int rc = asyncore__check_socket(self);
+    const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_recvmsg");
     ssize_t n;
 
     if (rc < 0)
@@ -387,12 +398,12 @@ ssize_t asyncore_recvmsg(struct asyncore_dispatcher *self, struct msghdr *messag
     do
         n = recvmsg(self->fd, message, 0);
     while (n < 0 && errno == EINTR);
-    return transferred(self, n);
+    return transferred(self, "recvmsg", 0, n);
 }
 
 ssize_t asyncore_sendmsg(struct asyncore_dispatcher *self, const struct msghdr *message)
 {
-    const int rc = asyncore__check_socket(self);
+    const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_sendmsg");
     ssize_t n;
 
     if (rc < 0)
@@ -402,5 +413,5 @@ ssize_t asyncore_sendmsg(struct asyncore_dispatcher *self, const struct msghdr *
     do
         n = sendmsg(self->fd, message, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
-    return transferred(self, n);
+    return transferred(self, "sendmsg", 0, n);
 }

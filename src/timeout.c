@@ -154,8 +154,22 @@ void asyncore__timeouts_free(struct asyncore_dispatcher *self)
 }
 
 /* ==================================================
- * what asyncore_check() sees
+ * what others see
  */
+
+static void dump(const char *what, const struct asyncore_timer *timer, int64_t limit, FILE *file)
+{
+    if (asyncore__timer_is_set(timer))
+        fprintf(file, ", may %s for %g s", what, (double)limit / ASYNCORE__SECOND);
+}
+
+void asyncore__timeouts_dump(const struct asyncore_dispatcher *self, FILE *file)
+{
+    if (self->timeouts == NULL)
+        return;
+    dump("connect", &self->timeouts->connect, self->timeouts->connect_limit, file);
+    dump("be idle", &self->timeouts->idle, self->timeouts->idle_limit, file);
+}
 
 bool asyncore__timeout_is_lost(const struct asyncore_timer *timer)
 {

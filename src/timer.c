@@ -1,18 +1,25 @@
 /*
  * timer.c - calls in the future, in a heap: the next one is at its top.
  */
-#include "internal.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
-int64_t asyncore__now(void)
+int64_t asyncore__monotonic(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * ASYNCORE__SECOND + now.tv_nsec;
+}
+
+int64_t asyncore__now(void)
+{
+    if (atomic_load_explicit(&asyncore__stable, memory_order_relaxed))
+        return asyncore__stable_now();
+    return asyncore__monotonic();
 }
 
 int64_t asyncore__until(int64_t when, int64_t timeout)
@@ -169,6 +176,8 @@ static int count_down(struct asyncore_timer *self)
         self->serial = ++map->timer_serial;
         move(map, due, self->place);
     }
+    if (asyncore__tracing())
+        asyncore__trace_timer(self, "set", self->interval);
     return 0;
 }
 
@@ -214,8 +223,12 @@ int asyncore_reset(struct asyncore_timer *self)
 
 void asyncore_cancel(struct asyncore_timer *self)
 {
-    if (self != NULL && asyncore__timer_is_set(self))
-        take_out(self->map, self->place);
+    if (self == NULL || !asyncore__timer_is_set(self))
+        return;
+    if (asyncore__tracing())
+        asyncore__trace_timer(self, "cancel",
+                              asyncore__until(self->map->timers[self->place].when, -1));
+    take_out(self->map, self->place);
 }
 
 /* ==================================================
@@ -248,15 +261,18 @@ int asyncore__timers_run(struct asyncore_map *map, uint64_t last)
     map->raised = 0;
     while (map->timer_count > 0 && map->raised == 0) {
         const struct asyncore__due due = map->timers[TOP];
+        struct asyncore__frame frame;
 
         if (due.when > now || due.timer->serial > last)
             break;
+        asyncore__calls_target(&frame, map, "timer", (unsigned long)due.timer->serial);
         if (due.timer->every)
             repeat(map, due, now);
         else
             take_out(map, TOP);
         map->dead_sought = false;
         due.timer->target(due.timer);
+        asyncore__returned(&frame, 0);
     }
     return map->raised;
 }

@@ -1,0 +1,166 @@
+/* trace.h - how the library's files tell the trace what happens.  While nothing is traced, each of the
+ * inline functions is one test. */
+#ifndef ASYNCORE_TRACE_H
+#define ASYNCORE_TRACE_H
+
+#include "internal.h"
+
+extern atomic_uint asyncore__traced; /* 1 << type for those that somebody wants */
+
+static inline bool asyncore__tracing(void)
+{
+    return __builtin_expect(atomic_load_explicit(&asyncore__traced, memory_order_relaxed) != 0,
+                            false);
+}
+
+static inline bool asyncore__traces(enum asyncore_trace_type type)
+{
+    return (atomic_load_explicit(&asyncore__traced, memory_order_relaxed) >> type & 1) != 0;
+}
+
+/* ---- trace.c ---- */
+
+/* Looks into the environment, the first time. */
+void asyncore__trace_begin(void);
+/* Fills in what all events have, and calls the sink if it wants this type. */
+void asyncore__trace_emit(const struct asyncore_map *map, struct asyncore_trace_event *event);
+/* asyncore__wait(), with what is asked and what is found. */
+int asyncore__trace_wait(struct asyncore_map *map, int64_t timeout);
+void asyncore__trace_open(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher);
+void asyncore__trace_close(const struct asyncore_dispatcher *self, const char *why);
+/* Of one that may have been freed. */
+void asyncore__trace_lost(const struct asyncore_map *map, const struct asyncore_channel *channel);
+void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name, size_t size,
+                        ssize_t result, const char *text);
+void asyncore__trace_timer(const struct asyncore_timer *timer, const char *name, int64_t left);
+/* The class of one that may have been written over. */
+const char *asyncore__trace_class(const struct asyncore_dispatcher *dispatcher);
+/* An address as text, for an event. */
+const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen, char *text,
+                                 size_t size);
+
+static inline void asyncore__closes(const struct asyncore_dispatcher *self, const char *why)
+{
+    if (asyncore__tracing() && self->fd >= 0)
+        asyncore__trace_close(self, why);
+}
+
+/* What the system answered, errno included; returns it. */
+static inline ssize_t asyncore__io(const struct asyncore_dispatcher *self, const char *name,
+                                   size_t size, ssize_t result)
+{
+    if (asyncore__tracing())
+        asyncore__trace_io(self, name, size, result, NULL);
+    return result;
+}
+
+/* The same for a call that has an address. */
+int asyncore__trace_io_addr(const struct asyncore_dispatcher *self, const char *name, int result,
+                            const struct sockaddr *addr, socklen_t addrlen);
+
+/* ---- a call, on the stack of who calls ---- */
+
+struct asyncore__frame {
+    const char *name; /* NULL: is not traced */
+    const char *class_name;
+    struct asyncore_map *map;
+    struct asyncore_dispatcher *self; /* NULL: a timer's, a signal's or a queued call's */
+    struct asyncore__frame *outer;
+    uint32_t generation;
+    int fd;
+    unsigned long number;
+    int64_t began_at;
+};
+
+void asyncore__call_begins(struct asyncore__frame *frame, struct asyncore_map *map,
+                           struct asyncore_dispatcher *self, const char *name);
+/* Of a "timer", a "signal" or a "call". */
+void asyncore__target_begins(struct asyncore__frame *frame, struct asyncore_map *map,
+                             const char *what, unsigned long number);
+void asyncore__call_ends(struct asyncore__frame *frame, ssize_t result);
+
+static inline void asyncore__calls(struct asyncore__frame *frame, struct asyncore_map *map,
+                                   struct asyncore_dispatcher *self, const char *name)
+{
+    frame->name = NULL;
+    if (asyncore__tracing())
+        asyncore__call_begins(frame, map, self, name);
+}
+
+static inline void asyncore__calls_target(struct asyncore__frame *frame, struct asyncore_map *map,
+                                          const char *what, unsigned long number)
+{
+    frame->name = NULL;
+    if (asyncore__tracing())
+        asyncore__target_begins(frame, map, what, number);
+}
+
+static inline void asyncore__returned(struct asyncore__frame *frame, ssize_t result)
+{
+    if (frame->name != NULL)
+        asyncore__call_ends(frame, result);
+}
+
+/* ---- trace_stable.c ---- */
+
+extern atomic_bool asyncore__stable;
+int64_t asyncore__stable_now(void);
+void asyncore__stable_waited(int64_t timeout, bool found);
+/* The number that stands for this descriptor; below 0 is as it was. */
+int asyncore__stable_fd(int fd);
+/* It is closed: its number is free. */
+void asyncore__stable_forget(int fd);
+
+/* ---- trace_env.c ---- */
+
+void asyncore__trace_environment(void);
+/* What is buffered of the file, before the loop sleeps. */
+void asyncore__trace_flush(void);
+
+/* ---- trace_line.c: a line that is put together ---- */
+
+struct asyncore__line {
+    char *bytes; /* first room, then what malloc() gave */
+    size_t length, size;
+    char room[512];
+};
+
+void asyncore__line_begin(struct asyncore__line *line);
+/* What there is no memory for is left out. */
+void asyncore__line_add(struct asyncore__line *line, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* With a newline, in one fwrite(). */
+void asyncore__line_end(struct asyncore__line *line, FILE *file);
+/* "EAGAIN" for -EAGAIN; or "ExitNow", or a number, for what is below 0 and no errno. */
+const char *asyncore__errno_name(ssize_t error, char *text, size_t size);
+
+extern const char *const asyncore__trace_names[];
+enum { ASYNCORE__TRACE_TYPES = ASYNCORE_TRACE_LINT + 1 };
+
+/* ---- trace_text.c ---- */
+
+/* With colours, from now on, if file is a terminal whose user does not mind. */
+void asyncore__trace_color(FILE *file);
+
+/* ---- lint.c ---- */
+
+void asyncore__lint_pass(struct asyncore_map *map);
+void asyncore__lint_opened(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher);
+void asyncore__lint_returned(const struct asyncore__frame *frame, int64_t took);
+void asyncore__lint_stale(const struct asyncore_dispatcher *self, const char *function);
+
+/* What asyncore__check() or asyncore__check_socket() said, for a function that users call. */
+static inline int asyncore__used(const struct asyncore_dispatcher *self, int rc,
+                                 const char *function)
+{
+    if (__builtin_expect(rc == -EBADF, false) && asyncore__traces(ASYNCORE_TRACE_LINT))
+        asyncore__lint_stale(self, function);
+    return rc;
+}
+
+/* ---- dump_map.c ---- */
+
+/* Bytes that wait to be sent, as far as the library knows. */
+size_t asyncore__buffered(const struct asyncore_dispatcher *dispatcher);
+
+#endif

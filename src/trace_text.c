@@ -1,0 +1,200 @@
+/*
+ * trace_text.c - the trace for people: a line an event, in the manner of strace, what is called from
+ * inside something else standing further to the right.
+ *
+ *     0.000212 ask    r[3 4] w[] e[3 4], at most 30.000 s
+ *     1.003417 ready  r[4] w[] e[], slept 1.003 s
+ *     1.003431 call   4 echo.handle_read
+ *     1.003440   io     4 recv 65536 = 5
+ */
+#include "trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static FILE *colored;
+
+void asyncore__trace_color(FILE *file)
+{
+    /* Read when the program begins to trace, before there are threads.
+     * NOLINTBEGIN(concurrency-mt-unsafe) */
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    /* NOLINTEND(concurrency-mt-unsafe) */
+
+    colored = NULL;
+    if (isatty(fileno(file)) && (no_color == NULL || no_color[0] == '\0') && term != NULL &&
+        strcmp(term, "dumb") != 0)
+        colored = file;
+}
+
+static const char *color_of(const struct asyncore_trace_event *event)
+{
+    switch (event->type) {
+    case ASYNCORE_TRACE_ASK:
+    case ASYNCORE_TRACE_READY:
+        return "\033[36m"; /* cyan */
+    case ASYNCORE_TRACE_CALL:
+        return "\033[1m"; /* bold */
+    case ASYNCORE_TRACE_LINT:
+        return "\033[31m"; /* red */
+    case ASYNCORE_TRACE_IO:
+        return event->result < 0 ? "\033[33m" : ""; /* yellow */
+    default:
+        return "";
+    }
+}
+
+/* ==================================================
+ * what each type says
+ */
+
+static void add_result(struct asyncore__line *line, ssize_t result)
+{
+    char name[32];
+
+    if (result < 0)
+        asyncore__line_add(line, " = -%s", asyncore__errno_name(result, name, sizeof name));
+    else
+        asyncore__line_add(line, " = %zd", result);
+}
+
+static void add_set(struct asyncore__line *line, const struct asyncore_trace_event *event,
+                    const char *name, bool (*has)(const struct asyncore_trace_entry *entry))
+{
+    struct asyncore_trace_entry entry = {0};
+    const char *separator = "";
+
+    asyncore__line_add(line, "%s[", name);
+    while (asyncore_trace_next(event, &entry)) {
+        if (!has(&entry))
+            continue;
+        asyncore__line_add(line, "%s%d", separator, entry.fd);
+        separator = " ";
+    }
+    asyncore__line_add(line, "]");
+}
+
+static bool is_r(const struct asyncore_trace_entry *entry)
+{
+    return entry->r;
+}
+
+static bool is_w(const struct asyncore_trace_entry *entry)
+{
+    return entry->w;
+}
+
+static bool is_e(const struct asyncore_trace_entry *entry)
+{
+    return entry->e;
+}
+
+static bool is_connecting(const struct asyncore_trace_entry *entry)
+{
+    return entry->connecting;
+}
+
+static bool some_connect(const struct asyncore_trace_event *event)
+{
+    struct asyncore_trace_entry entry = {0};
+
+    while (asyncore_trace_next(event, &entry))
+        if (entry.connecting)
+            return true;
+    return false;
+}
+
+static void add_sets(struct asyncore__line *line, const struct asyncore_trace_event *event)
+{
+    add_set(line, event, "r", is_r);
+    add_set(line, event, " w", is_w);
+    add_set(line, event, " e", is_e);
+    if (some_connect(event))
+        add_set(line, event, " connecting", is_connecting);
+    if (event->type == ASYNCORE_TRACE_READY)
+        asyncore__line_add(line, ", slept %.3f s", event->seconds);
+    else if (event->seconds < 0)
+        asyncore__line_add(line, ", for ever");
+    else
+        asyncore__line_add(line, ", at most %.3f s", event->seconds);
+}
+
+static void add_call(struct asyncore__line *line, const struct asyncore_trace_event *event)
+{
+    if (event->fd >= 0)
+        asyncore__line_add(line, "%d ", event->fd);
+    if (event->dispatcher != NULL)
+        asyncore__line_add(line, "%s.%s", event->class_name, event->name);
+    else
+        asyncore__line_add(line, "%s %lu", event->class_name, event->number);
+    if (event->type != ASYNCORE_TRACE_RET)
+        return;
+    if (event->dispatcher != NULL)
+        add_result(line, event->result);
+    asyncore__line_add(line, " (%.6f s)", event->seconds);
+}
+
+static void add_io(struct asyncore__line *line, const struct asyncore_trace_event *event)
+{
+    asyncore__line_add(line, "%d %s", event->fd, event->name);
+    if (event->text != NULL)
+        asyncore__line_add(line, " %s", event->text);
+    if (event->size > 0)
+        asyncore__line_add(line, " %zu", event->size);
+    add_result(line, event->result);
+}
+
+static void add_open(struct asyncore__line *line, const struct asyncore_trace_event *event)
+{
+    asyncore__line_add(line, "%d %s", event->fd, event->class_name);
+    if (event->text != NULL)
+        asyncore__line_add(line, " %s", event->text);
+    if (event->created != NULL)
+        asyncore__line_add(line, " (%s)", event->created);
+}
+
+static void add_rest(struct asyncore__line *line, const struct asyncore_trace_event *event)
+{
+    switch (event->type) {
+    case ASYNCORE_TRACE_OPEN:
+        add_open(line, event);
+        break;
+    case ASYNCORE_TRACE_ASK:
+    case ASYNCORE_TRACE_READY:
+        add_sets(line, event);
+        break;
+    case ASYNCORE_TRACE_CALL:
+    case ASYNCORE_TRACE_RET:
+        add_call(line, event);
+        break;
+    case ASYNCORE_TRACE_IO:
+        add_io(line, event);
+        break;
+    case ASYNCORE_TRACE_TIMER:
+        asyncore__line_add(line, "%lu %s", event->number, event->name);
+        if (strcmp(event->name, "set") == 0)
+            asyncore__line_add(line, ", due in %.3f s", event->seconds);
+        break;
+    case ASYNCORE_TRACE_CLOSE:
+        asyncore__line_add(line, "%d %s: %s", event->fd, event->class_name, event->name);
+        break;
+    case ASYNCORE_TRACE_LINT:
+        asyncore__line_add(line, "%s: %s", event->name, event->text);
+        break;
+    }
+}
+
+void asyncore_trace_text(const struct asyncore_trace_event *event, void *argument)
+{
+    const char *color = argument == colored ? color_of(event) : "";
+    struct asyncore__line line;
+
+    asyncore__line_begin(&line);
+    asyncore__line_add(&line, "%s%10.6f %*s%-5s ", color, event->time, (int)(2 * event->depth), "",
+                       asyncore__trace_names[event->type]);
+    add_rest(&line, event);
+    if (color[0] != '\0')
+        asyncore__line_add(&line, "\033[0m");
+    asyncore__line_end(&line, argument);
+}
