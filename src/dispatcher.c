@@ -21,8 +21,6 @@ static _Thread_local const char *here;
 
 void asyncore_here(const char *where)
 {
-    while (strncmp(where, "../", 3) == 0) /* as the build directory sees it */
-        where += 3;
     here = where;
 }
 

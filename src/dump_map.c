@@ -102,10 +102,11 @@ static void dump_channel(const struct asyncore_map *map, const struct asyncore_c
     buffered = asyncore__buffered(dispatcher);
     if (buffered > 0)
         fprintf(file, ", %zu bytes to send", buffered);
-    fprintf(file, ", for %.1f s", seconds(asyncore__now() - channel->added_at));
+    if (channel->watched_at != 0)
+        fprintf(file, ", for %.1f s", seconds(asyncore__now() - channel->watched_at));
     asyncore__timeouts_dump(dispatcher, file);
     if (dispatcher->created != NULL)
-        fprintf(file, ", created at %s", dispatcher->created);
+        fprintf(file, ", created at %s", asyncore__trace_created(dispatcher));
     fputc('\n', file);
 }
 

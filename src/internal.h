@@ -182,7 +182,8 @@ struct asyncore_channel {
     bool accepted;     /* see lint.c, as for the next four */
     bool sent;         /* since its handler was called */
     unsigned said, hot;
-    int64_t deaf_since, added_at;
+    int64_t deaf_since;
+    int64_t watched_at; /* since when; 0: it was not, yet */
     struct asyncore_channel *prev, *next;
     UT_hash_handle hh;
 };

@@ -26,16 +26,17 @@ __attribute__((format(printf, 4, 5))) static void say(const struct asyncore_map 
     char text[400];
     const int fd =
         atomic_load(&asyncore__stable) ? asyncore__stable_fd(dispatcher->fd) : dispatcher->fd;
+    const char *created = asyncore__trace_created(dispatcher);
     int length = snprintf(text, sizeof text,
                           "%.64s fd %d, created at %.128s: ", asyncore__trace_class(dispatcher), fd,
-                          dispatcher->created != NULL ? dispatcher->created : "an unknown place");
+                          created != NULL ? created : "an unknown place");
     struct asyncore_trace_event event = {
         .type = ASYNCORE_TRACE_LINT,
         .name = name,
         .dispatcher = dispatcher,
         .class_name = asyncore__trace_class(dispatcher),
         .fd = dispatcher->fd,
-        .created = dispatcher->created,
+        .created = created,
         .text = text,
     };
     va_list args;

@@ -91,7 +91,7 @@ static bool nothing_to_wait_for(const struct asyncore_map *map)
     return map->channels == NULL && map->timer_count == 0 && !asyncore__calls_wait(map);
 }
 
-static int wait_for_events(struct asyncore_map *map, int64_t timeout)
+static inline int wait_for_events(struct asyncore_map *map, int64_t timeout, bool traced)
 {
     int rc;
 
@@ -109,7 +109,7 @@ static int wait_for_events(struct asyncore_map *map, int64_t timeout)
     /* Without a descriptor for it nobody can wake the loop, which then looks by itself. */
     if (timeout != 0 && map->wakeup_channel.interest == 0 && asyncore__wakeup_open(map) < 0)
         timeout = timeout < 0 || timeout > UNWAKEABLE ? UNWAKEABLE : timeout;
-    if (asyncore__tracing())
+    if (traced)
         return asyncore__trace_wait(map, timeout);
     rc = asyncore__wait(map, timeout);
     if (map->unsorted)
@@ -158,8 +158,8 @@ static int except(struct asyncore_map *map, const struct asyncore__ready *ready,
     return asyncore__except(obj, error);
 }
 
-static inline int dispatch(struct asyncore_map *map, unsigned event,
-                           int (*call)(struct asyncore_dispatcher *obj))
+__attribute__((always_inline)) static inline int
+dispatch(struct asyncore_map *map, unsigned event, int (*call)(struct asyncore_dispatcher *obj))
 {
     if ((map->found & event) == 0)
         return 0;
@@ -203,7 +203,9 @@ static int dispatch_failures(struct asyncore_map *map, int rc)
     return rc;
 }
 
-static int pass(struct asyncore_map *map, int64_t timeout)
+/* Twice, with traced a constant, so that who is not traced pays one test for a pass. */
+__attribute__((always_inline)) static inline int pass(struct asyncore_map *map, int64_t timeout,
+                                                      bool traced)
 {
     const uint64_t last_timer = map->timer_serial; /* what is set in a pass fires in a later one */
     int rc = asyncore__poller_renew(map);
@@ -214,14 +216,14 @@ static int pass(struct asyncore_map *map, int64_t timeout)
     map->unsorted = false;
     if (rc == 0) {
         ask_all(map);
-        rc = wait_for_events(map, timeout);
+        rc = wait_for_events(map, timeout, traced);
     }
     if (map->ready_count > 0 || map->asked != NULL)
         map->dead_sought = false;
     rc = dispatch_failures(map, rc);
     if (rc == 0)
-        rc = asyncore__tracing() ? dispatch(map, ASYNCORE__READ, asyncore_handle_read_event)
-                                 : dispatch(map, ASYNCORE__READ, read_obj);
+        rc = traced ? dispatch(map, ASYNCORE__READ, asyncore_handle_read_event)
+                    : dispatch(map, ASYNCORE__READ, read_obj);
     if (rc == 0)
         rc = dispatch(map, ASYNCORE__WRITE, write_obj);
     if (rc == 0)
@@ -257,7 +259,7 @@ static int poll_once(struct asyncore_map *map, int64_t timeout)
     if (nothing_to_wait_for(map))
         return 0;
     asyncore__enter(map);
-    rc = pass(map, timeout);
+    rc = asyncore__tracing() ? pass(map, timeout, true) : pass(map, timeout, false);
     asyncore__leave(map);
     check(map);
     return rc;

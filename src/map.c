@@ -155,8 +155,7 @@ int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *
     channel->asks = asyncore__asks(dispatcher);
     channel->accepted = channel->sent = false;
     channel->said = channel->hot = 0;
-    channel->deaf_since = 0;
-    channel->added_at = asyncore__now();
+    channel->deaf_since = channel->watched_at = 0;
     dispatcher->channel = channel;
     list(map, channel);
     if (asyncore__tracing())

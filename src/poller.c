@@ -173,8 +173,12 @@ int asyncore__watch(struct asyncore_map *map, struct asyncore_channel *channel, 
 {
     int rc = 0;
 
-    if (interest != channel->interest && !map->inherited)
+    if (interest == channel->interest)
+        return 0;
+    if (!map->inherited)
         rc = map->poller->watch(map, channel, interest);
+    if (channel->watched_at == 0)
+        channel->watched_at = asyncore__now();
     if (rc == 0)
         channel->interest = interest;
     return rc;

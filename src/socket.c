@@ -207,23 +207,39 @@ static inline ssize_t receive(struct asyncore_dispatcher *self, void *buffer, si
     return asyncore__received(self, recv(self->fd, buffer, size, 0));
 }
 
+/* Out of line, lest those pay for it who are not traced. */
+__attribute__((noinline)) static ssize_t receive_traced(struct asyncore_dispatcher *self,
+                                                        void *buffer, size_t size)
+{
+    const ssize_t n = recv(self->fd, buffer, size, 0);
+
+    return asyncore__received(self, asyncore__io(self, "recv", size, n));
+}
+
+__attribute__((noinline)) static ssize_t send_traced(struct asyncore_dispatcher *self,
+                                                     const void *data, size_t size, int flags)
+{
+    const ssize_t n = send(self->fd, data, size, flags);
+
+    return asyncore__sent(self, asyncore__io(self, "send", size, n));
+}
+
 static inline ssize_t send_with(struct asyncore_dispatcher *self, const void *data, size_t size,
                                 int flags)
 {
-    const ssize_t n = send(self->fd, data, size, flags | MSG_NOSIGNAL);
-
-    return asyncore__sent(self, asyncore__io(self, "send", size, n));
+    if (asyncore__tracing())
+        return send_traced(self, data, size, flags | MSG_NOSIGNAL);
+    return asyncore__sent(self, send(self->fd, data, size, flags | MSG_NOSIGNAL));
 }
 
 ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
 {
     const int rc = asyncore__check_socket(self);
-    ssize_t n;
 
-    if (rc < 0 || size == 0)
-        return rc < 0 ? rc : -EINVAL; /* 0 could not be told from the end of file */
-    n = recv(self->fd, buffer, size, 0);
-    return asyncore__received(self, asyncore__io(self, "recv", size, n));
+    if (rc < 0)
+        return rc;
+    return asyncore__tracing() && size > 0 ? receive_traced(self, buffer, size)
+                                           : receive(self, buffer, size);
 }
 
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size)

@@ -43,7 +43,8 @@ void asyncore__trace_begin(void)
  * telling
  */
 
-void asyncore__trace_emit(const struct asyncore_map *map, struct asyncore_trace_event *event)
+void asyncore__trace_emit_at(const struct asyncore_map *map, struct asyncore_trace_event *event,
+                             int64_t now)
 {
     const int error = errno;
 
@@ -52,18 +53,35 @@ void asyncore__trace_emit(const struct asyncore_map *map, struct asyncore_trace_
     event->map = map;
     for (const struct asyncore__frame *frame = map->frame; frame != NULL; frame = frame->outer)
         event->depth++;
-    event->time = (double)(asyncore__now() - began_at) / ASYNCORE__SECOND;
-    if (atomic_load_explicit(&asyncore__stable, memory_order_relaxed))
+    if (atomic_load_explicit(&asyncore__stable, memory_order_relaxed)) {
+        now = asyncore__now();
         event->fd = asyncore__stable_fd(event->fd);
+    }
+    event->time = (double)(now - began_at) / ASYNCORE__SECOND;
     telling = true;
     sink(event, sink_argument);
     telling = false;
     errno = error;
 }
 
+void asyncore__trace_emit(const struct asyncore_map *map, struct asyncore_trace_event *event)
+{
+    if (asyncore__traces(event->type))
+        asyncore__trace_emit_at(map, event, asyncore__monotonic());
+}
+
 const char *asyncore__trace_class(const struct asyncore_dispatcher *dispatcher)
 {
     return dispatcher->cls != NULL ? asyncore__class_name(dispatcher->cls) : "?";
+}
+
+const char *asyncore__trace_created(const struct asyncore_dispatcher *dispatcher)
+{
+    const char *created = dispatcher->created;
+
+    while (created != NULL && strncmp(created, "../", 3) == 0)
+        created += 3;
+    return created;
 }
 
 const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen, char *text,
@@ -85,7 +103,7 @@ static struct asyncore_trace_event about(const struct asyncore_dispatcher *dispa
         .dispatcher = dispatcher,
         .class_name = asyncore__trace_class(dispatcher),
         .fd = dispatcher->fd,
-        .created = dispatcher->created,
+        .created = asyncore__trace_created(dispatcher),
     };
 }
 
@@ -183,14 +201,14 @@ static void begin(struct asyncore__frame *frame)
         .dispatcher = frame->self,
         .class_name = frame->class_name,
         .fd = frame->fd,
-        .created = frame->self != NULL ? frame->self->created : NULL,
+        .created = frame->self != NULL ? asyncore__trace_created(frame->self) : NULL,
         .number = frame->number,
     };
 
-    asyncore__trace_emit(frame->map, &event);
+    frame->began_at = asyncore__monotonic();
+    asyncore__trace_emit_at(frame->map, &event, frame->began_at);
     frame->outer = frame->map->frame;
     frame->map->frame = frame;
-    frame->began_at = asyncore__monotonic();
 }
 
 void asyncore__call_begins(struct asyncore__frame *frame, struct asyncore_map *map,
@@ -225,7 +243,7 @@ void asyncore__target_begins(struct asyncore__frame *frame, struct asyncore_map 
 
 void asyncore__call_ends(struct asyncore__frame *frame, ssize_t result)
 {
-    const int64_t took = asyncore__monotonic() - frame->began_at;
+    const int64_t now = asyncore__monotonic(), took = now - frame->began_at;
     struct asyncore_trace_event event = {
         .type = ASYNCORE_TRACE_RET,
         .name = frame->name,
@@ -238,7 +256,7 @@ void asyncore__call_ends(struct asyncore__frame *frame, ssize_t result)
     };
 
     frame->map->frame = frame->outer;
-    asyncore__trace_emit(frame->map, &event);
+    asyncore__trace_emit_at(frame->map, &event, now);
     asyncore__lint_returned(frame, took);
 }
 

@@ -7,8 +7,12 @@
 
 extern atomic_uint asyncore__traced; /* 1 << type for those that somebody wants */
 
+/* ASYNCORE__UNTRACED is for the benchmark, which compares the two. */
 static inline bool asyncore__tracing(void)
 {
+#ifdef ASYNCORE__UNTRACED
+    return false;
+#endif
     return __builtin_expect(atomic_load_explicit(&asyncore__traced, memory_order_relaxed) != 0,
                             false);
 }
@@ -24,6 +28,9 @@ static inline bool asyncore__traces(enum asyncore_trace_type type)
 void asyncore__trace_begin(void);
 /* Fills in what all events have, and calls the sink if it wants this type. */
 void asyncore__trace_emit(const struct asyncore_map *map, struct asyncore_trace_event *event);
+/* The same, if somebody has looked at the clock already: asyncore__monotonic(). */
+void asyncore__trace_emit_at(const struct asyncore_map *map, struct asyncore_trace_event *event,
+                             int64_t now);
 /* asyncore__wait(), with what is asked and what is found. */
 int asyncore__trace_wait(struct asyncore_map *map, int64_t timeout);
 void asyncore__trace_open(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher);
@@ -35,6 +42,8 @@ void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name
 void asyncore__trace_timer(const struct asyncore_timer *timer, const char *name, int64_t left);
 /* The class of one that may have been written over. */
 const char *asyncore__trace_class(const struct asyncore_dispatcher *dispatcher);
+/* Where it was created, as a program's source is named from above its build directory. */
+const char *asyncore__trace_created(const struct asyncore_dispatcher *dispatcher);
 /* An address as text, for an event. */
 const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen, char *text,
                                  size_t size);
@@ -126,9 +135,13 @@ struct asyncore__line {
 };
 
 void asyncore__line_begin(struct asyncore__line *line);
-/* What there is no memory for is left out. */
-void asyncore__line_add(struct asyncore__line *line, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* What there is no memory for is left out.  Not by printf(), which would cost more than all that the
+ * trace tells of. */
+void asyncore__line_bytes(struct asyncore__line *line, const char *bytes, size_t length);
+void asyncore__line_text(struct asyncore__line *line, const char *text);
+void asyncore__line_number(struct asyncore__line *line, int64_t number);
+/* With 3 decimals or 6, right-aligned in so many columns. */
+void asyncore__line_seconds(struct asyncore__line *line, double seconds, int decimals, int width);
 /* With a newline, in one fwrite(). */
 void asyncore__line_end(struct asyncore__line *line, FILE *file);
 /* "EAGAIN" for -EAGAIN; or "ExitNow", or a number, for what is below 0 and no errno. */

@@ -9,6 +9,25 @@
  * values
  */
 
+static void add_key(struct asyncore__line *line, const char *key)
+{
+    asyncore__line_text(line, ",\"");
+    asyncore__line_text(line, key);
+    asyncore__line_text(line, "\":");
+}
+
+static void add_number(struct asyncore__line *line, const char *key, int64_t number)
+{
+    add_key(line, key);
+    asyncore__line_number(line, number);
+}
+
+static void add_seconds(struct asyncore__line *line, const char *key, double seconds)
+{
+    add_key(line, key);
+    asyncore__line_seconds(line, seconds, 6, 0);
+}
+
 /* What needs no escape. */
 static size_t length_of_plain(const char *text)
 {
@@ -21,43 +40,60 @@ static size_t length_of_plain(const char *text)
 
 static void add_string(struct asyncore__line *line, const char *key, const char *value)
 {
+    char escaped[8];
+
     if (value == NULL)
         return;
-    asyncore__line_add(line, ",\"%s\":\"", key);
-    for (const char *c = value; *c != '\0';) {
-        const int plain = (int)length_of_plain(c);
+    add_key(line, key);
+    asyncore__line_text(line, "\"");
+    while (*value != '\0') {
+        const size_t plain = length_of_plain(value);
 
-        asyncore__line_add(line, "%.*s", plain, c);
-        c += plain;
-        if (*c != '\0') /* as if it were Latin-1 */
-            asyncore__line_add(line, "\\u%04x", (unsigned char)*c++);
+        asyncore__line_bytes(line, value, plain);
+        value += plain;
+        if (*value == '\0')
+            break;
+        /* as if it were Latin-1 */
+        snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned char)*value++);
+        asyncore__line_text(line, escaped);
     }
-    asyncore__line_add(line, "\"");
+    asyncore__line_text(line, "\"");
 }
 
 static void add_result(struct asyncore__line *line, ssize_t result)
 {
     char name[32];
 
-    asyncore__line_add(line, ",\"result\":%zd", result);
+    add_number(line, "result", result);
     if (result < 0)
         add_string(line, "error", asyncore__errno_name(result, name, sizeof name));
+}
+
+static const char *events_of(const struct asyncore_trace_entry *entry)
+{
+    static const char *const events[] = {"", "r", "w", "rw", "e", "re", "we", "rwe"};
+
+    if (entry->connecting)
+        return "c";
+    return events[(entry->r ? 1 : 0) + (entry->w ? 2 : 0) + (entry->e ? 4 : 0)];
 }
 
 static void add_sets(struct asyncore__line *line, const struct asyncore_trace_event *event)
 {
     struct asyncore_trace_entry entry = {0};
-    const char *separator = "";
+    const char *separator = "{\"fd\":";
 
-    asyncore__line_add(line, ",\"dispatchers\":[");
+    add_key(line, "dispatchers");
+    asyncore__line_text(line, "[");
     while (asyncore_trace_next(event, &entry)) {
-        asyncore__line_add(line, "%s{\"fd\":%d", separator, entry.fd);
+        asyncore__line_text(line, separator);
+        asyncore__line_number(line, entry.fd);
         add_string(line, "class", entry.class_name);
-        asyncore__line_add(line, ",\"events\":\"%s%s%s%s\"}", entry.r ? "r" : "",
-                           entry.w ? "w" : "", entry.e ? "e" : "", entry.connecting ? "c" : "");
-        separator = ",";
+        add_string(line, "events", events_of(&entry));
+        asyncore__line_text(line, "}");
+        separator = ",{\"fd\":";
     }
-    asyncore__line_add(line, "]");
+    asyncore__line_text(line, "]");
 }
 
 /* ==================================================
@@ -74,25 +110,25 @@ static void add_rest(struct asyncore__line *line, const struct asyncore_trace_ev
     case ASYNCORE_TRACE_ASK:
         add_sets(line, event);
         if (event->seconds >= 0)
-            asyncore__line_add(line, ",\"timeout\":%.6f", event->seconds);
+            add_seconds(line, "timeout", event->seconds);
         break;
     case ASYNCORE_TRACE_READY:
         add_sets(line, event);
-        asyncore__line_add(line, ",\"slept\":%.6f", event->seconds);
+        add_seconds(line, "slept", event->seconds);
         break;
     case ASYNCORE_TRACE_CALL:
         break;
     case ASYNCORE_TRACE_RET:
         add_result(line, event->result);
-        asyncore__line_add(line, ",\"took\":%.6f", event->seconds);
+        add_seconds(line, "took", event->seconds);
         break;
     case ASYNCORE_TRACE_IO:
         add_string(line, "addr", event->text);
-        asyncore__line_add(line, ",\"wanted\":%zu", event->size);
+        add_number(line, "wanted", (int64_t)event->size);
         add_result(line, event->result);
         break;
     case ASYNCORE_TRACE_TIMER:
-        asyncore__line_add(line, ",\"due\":%.6f", event->seconds);
+        add_seconds(line, "due", event->seconds);
         break;
     case ASYNCORE_TRACE_CLOSE:
         break;
@@ -124,17 +160,18 @@ void asyncore_trace_json(const struct asyncore_trace_event *event, void *argumen
     struct asyncore__line line;
 
     asyncore__line_begin(&line);
-    asyncore__line_add(&line, "{\"time\":%.6f,\"event\":\"%s\"", event->time,
-                       asyncore__trace_names[event->type]);
+    asyncore__line_text(&line, "{\"time\":");
+    asyncore__line_seconds(&line, event->time, 6, 0);
+    add_string(&line, "event", asyncore__trace_names[event->type]);
     if (event->depth > 0)
-        asyncore__line_add(&line, ",\"depth\":%u", event->depth);
+        add_number(&line, "depth", event->depth);
     if (event->fd >= 0)
-        asyncore__line_add(&line, ",\"fd\":%d", event->fd);
+        add_number(&line, "fd", event->fd);
     add_string(&line, "class", event->class_name);
     add_string(&line, name_of(event->type), event->name);
     if (event->number > 0)
-        asyncore__line_add(&line, ",\"number\":%lu", event->number);
+        add_number(&line, "number", (int64_t)event->number);
     add_rest(&line, event);
-    asyncore__line_add(&line, "}");
+    asyncore__line_text(&line, "}");
     asyncore__line_end(&line, argument);
 }

@@ -4,7 +4,6 @@
 #endif
 #include "trace.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,38 +22,69 @@ void asyncore__line_begin(struct asyncore__line *line)
     line->size = sizeof line->room;
 }
 
-static bool grow(struct asyncore__line *line)
+static bool grow(struct asyncore__line *line, size_t need)
 {
-    char *bytes =
-        line->bytes == line->room ? malloc(2 * line->size) : realloc(line->bytes, 2 * line->size);
+    size_t size = 2 * line->size;
+    char *bytes;
 
+    while (size < need)
+        size *= 2;
+    bytes = line->bytes == line->room ? malloc(size) : realloc(line->bytes, size);
     if (bytes == NULL)
         return false;
     if (line->bytes == line->room)
         memcpy(bytes, line->room, line->length);
     line->bytes = bytes;
-    line->size *= 2;
+    line->size = size;
     return true;
 }
 
-void asyncore__line_add(struct asyncore__line *line, const char *format, ...)
+void asyncore__line_bytes(struct asyncore__line *line, const char *bytes, size_t length)
 {
-    int length;
+    const size_t need = line->length + length + 1; /* the newline */
+
+    if (need > line->size && !grow(line, need))
+        return;
+    memcpy(line->bytes + line->length, bytes, length);
+    line->length += length;
+}
+
+void asyncore__line_text(struct asyncore__line *line, const char *text)
+{
+    asyncore__line_bytes(line, text, strlen(text));
+}
+
+/* Right-aligned in so many columns, with zeros or blanks before it. */
+static void add_digits(struct asyncore__line *line, uint64_t number, bool negative, int width,
+                       char fill)
+{
+    char digits[32];
+    int at = sizeof digits;
 
     do {
-        const size_t left = line->size - line->length;
-        va_list args;
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    if (negative)
+        digits[--at] = '-';
+    while (at > (int)sizeof digits - width && at > 0)
+        digits[--at] = fill;
+    asyncore__line_bytes(line, digits + at, sizeof digits - (size_t)at);
+}
 
-        va_start(args, format);
-        length = vsnprintf(line->bytes + line->length, left, format, args);
-        va_end(args);
-        if (length < 0)
-            return;
-        if ((size_t)length < left - 1) { /* there is room for the newline */
-            line->length += (size_t)length;
-            return;
-        }
-    } while (grow(line));
+void asyncore__line_number(struct asyncore__line *line, int64_t number)
+{
+    add_digits(line, number < 0 ? 0 - (uint64_t)number : (uint64_t)number, number < 0, 0, ' ');
+}
+
+void asyncore__line_seconds(struct asyncore__line *line, double seconds, int decimals, int width)
+{
+    const uint64_t unit = decimals == 3 ? 1000 : 1000000;
+    const uint64_t units = (uint64_t)((seconds > 0 ? seconds : 0) * (double)unit + 0.5);
+
+    add_digits(line, units / unit, false, width - decimals - 1, ' ');
+    asyncore__line_text(line, ".");
+    add_digits(line, units % unit, false, decimals, '0');
 }
 
 void asyncore__line_end(struct asyncore__line *line, FILE *file)

@@ -49,14 +49,34 @@ static const char *color_of(const struct asyncore_trace_event *event)
  * what each type says
  */
 
+static void add(struct asyncore__line *line, const char *before, const char *text)
+{
+    asyncore__line_text(line, before);
+    asyncore__line_text(line, text);
+}
+
+static void add_number(struct asyncore__line *line, const char *before, int64_t number)
+{
+    asyncore__line_text(line, before);
+    asyncore__line_number(line, number);
+}
+
+static void add_seconds(struct asyncore__line *line, const char *before, double seconds,
+                        int decimals, const char *behind)
+{
+    asyncore__line_text(line, before);
+    asyncore__line_seconds(line, seconds, decimals, 0);
+    asyncore__line_text(line, behind);
+}
+
 static void add_result(struct asyncore__line *line, ssize_t result)
 {
     char name[32];
 
     if (result < 0)
-        asyncore__line_add(line, " = -%s", asyncore__errno_name(result, name, sizeof name));
+        add(line, " = -", asyncore__errno_name(result, name, sizeof name));
     else
-        asyncore__line_add(line, " = %zd", result);
+        add_number(line, " = ", result);
 }
 
 static void add_set(struct asyncore__line *line, const struct asyncore_trace_event *event,
@@ -65,14 +85,14 @@ static void add_set(struct asyncore__line *line, const struct asyncore_trace_eve
     struct asyncore_trace_entry entry = {0};
     const char *separator = "";
 
-    asyncore__line_add(line, "%s[", name);
+    add(line, name, "[");
     while (asyncore_trace_next(event, &entry)) {
         if (!has(&entry))
             continue;
-        asyncore__line_add(line, "%s%d", separator, entry.fd);
+        add_number(line, separator, entry.fd);
         separator = " ";
     }
-    asyncore__line_add(line, "]");
+    asyncore__line_text(line, "]");
 }
 
 static bool is_r(const struct asyncore_trace_entry *entry)
@@ -113,45 +133,60 @@ static void add_sets(struct asyncore__line *line, const struct asyncore_trace_ev
     if (some_connect(event))
         add_set(line, event, " connecting", is_connecting);
     if (event->type == ASYNCORE_TRACE_READY)
-        asyncore__line_add(line, ", slept %.3f s", event->seconds);
+        add_seconds(line, ", slept ", event->seconds, 3, " s");
     else if (event->seconds < 0)
-        asyncore__line_add(line, ", for ever");
+        asyncore__line_text(line, ", for ever");
     else
-        asyncore__line_add(line, ", at most %.3f s", event->seconds);
+        add_seconds(line, ", at most ", event->seconds, 3, " s");
 }
 
 static void add_call(struct asyncore__line *line, const struct asyncore_trace_event *event)
 {
-    if (event->fd >= 0)
-        asyncore__line_add(line, "%d ", event->fd);
+    if (event->fd >= 0) {
+        asyncore__line_number(line, event->fd);
+        asyncore__line_text(line, " ");
+    }
+    asyncore__line_text(line, event->class_name);
     if (event->dispatcher != NULL)
-        asyncore__line_add(line, "%s.%s", event->class_name, event->name);
+        add(line, ".", event->name);
     else
-        asyncore__line_add(line, "%s %lu", event->class_name, event->number);
+        add_number(line, " ", (int64_t)event->number);
     if (event->type != ASYNCORE_TRACE_RET)
         return;
     if (event->dispatcher != NULL)
         add_result(line, event->result);
-    asyncore__line_add(line, " (%.6f s)", event->seconds);
+    add_seconds(line, " (", event->seconds, 6, " s)");
 }
 
 static void add_io(struct asyncore__line *line, const struct asyncore_trace_event *event)
 {
-    asyncore__line_add(line, "%d %s", event->fd, event->name);
+    asyncore__line_number(line, event->fd);
+    add(line, " ", event->name);
     if (event->text != NULL)
-        asyncore__line_add(line, " %s", event->text);
+        add(line, " ", event->text);
     if (event->size > 0)
-        asyncore__line_add(line, " %zu", event->size);
+        add_number(line, " ", (int64_t)event->size);
     add_result(line, event->result);
 }
 
 static void add_open(struct asyncore__line *line, const struct asyncore_trace_event *event)
 {
-    asyncore__line_add(line, "%d %s", event->fd, event->class_name);
+    asyncore__line_number(line, event->fd);
+    add(line, " ", event->class_name);
     if (event->text != NULL)
-        asyncore__line_add(line, " %s", event->text);
-    if (event->created != NULL)
-        asyncore__line_add(line, " (%s)", event->created);
+        add(line, " ", event->text);
+    if (event->created != NULL) {
+        add(line, " (", event->created);
+        asyncore__line_text(line, ")");
+    }
+}
+
+static void add_timer(struct asyncore__line *line, const struct asyncore_trace_event *event)
+{
+    asyncore__line_number(line, (int64_t)event->number);
+    add(line, " ", event->name);
+    if (strcmp(event->name, "set") == 0)
+        add_seconds(line, ", due in ", event->seconds, 3, " s");
 }
 
 static void add_rest(struct asyncore__line *line, const struct asyncore_trace_event *event)
@@ -172,29 +207,36 @@ static void add_rest(struct asyncore__line *line, const struct asyncore_trace_ev
         add_io(line, event);
         break;
     case ASYNCORE_TRACE_TIMER:
-        asyncore__line_add(line, "%lu %s", event->number, event->name);
-        if (strcmp(event->name, "set") == 0)
-            asyncore__line_add(line, ", due in %.3f s", event->seconds);
+        add_timer(line, event);
         break;
     case ASYNCORE_TRACE_CLOSE:
-        asyncore__line_add(line, "%d %s: %s", event->fd, event->class_name, event->name);
+        asyncore__line_number(line, event->fd);
+        add(line, " ", event->class_name);
+        add(line, ": ", event->name);
         break;
     case ASYNCORE_TRACE_LINT:
-        asyncore__line_add(line, "%s: %s", event->name, event->text);
+        asyncore__line_text(line, event->name);
+        add(line, ": ", event->text);
         break;
     }
 }
 
 void asyncore_trace_text(const struct asyncore_trace_event *event, void *argument)
 {
-    const char *color = argument == colored ? color_of(event) : "";
+    enum { DEEPEST = 20 };
+    const char *const name = asyncore__trace_names[event->type];
+    const char *const color = argument == colored ? color_of(event) : "";
     struct asyncore__line line;
 
     asyncore__line_begin(&line);
-    asyncore__line_add(&line, "%s%10.6f %*s%-5s ", color, event->time, (int)(2 * event->depth), "",
-                       asyncore__trace_names[event->type]);
+    asyncore__line_text(&line, color);
+    asyncore__line_seconds(&line, event->time, 6, 10);
+    for (unsigned i = 0; i < event->depth && i < DEEPEST; i++)
+        asyncore__line_text(&line, "  ");
+    add(&line, " ", name);
+    asyncore__line_bytes(&line, "      ", sizeof "ready" - strlen(name));
     add_rest(&line, event);
     if (color[0] != '\0')
-        asyncore__line_add(&line, "\033[0m");
+        asyncore__line_text(&line, "\033[0m");
     asyncore__line_end(&line, argument);
 }

@@ -47,6 +47,17 @@ def echo(build):
     }
 
 
+def trace(build):
+    """The trace: not built in, off, and on, with a sink that does nothing and with ours."""
+    off = bench(build, "asyncore", "epoll")
+    return {mode: {
+        "not built in": bench(build, "asyncore_untraced", "epoll") + [mode],
+        "off": off + [mode],
+        "on": ["BENCH_SINK=1", *off, mode],
+        "on, as text": ["ASYNCORE_TRACE=all:/dev/null", *off, mode],
+    } for mode in ("echo", "echo-buffered")}
+
+
 def inetd(name):
     """In a file system of its own, as far as /etc/services goes."""
     return ["unshare", "--mount", sys.executable, INETD, PACKAGES, name]

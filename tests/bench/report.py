@@ -50,11 +50,18 @@ ECHO_COUNTS = [plain("calls", 10, 2, "calls 50", "calls 1"),
                plain("instr.", 10, 0, "instructions 50", "instructions 1"),
                plain("malloc", 8, 2, "allocations")]
 KIB = [plain("KiB", 7, 2, "kib")]
+INSTRUCTIONS = [column for key in ("instructions 50", "instructions 1")
+                for column in (plain(key, 18, 1, key),
+                               ("ratio", 8, lambda row, first, key=key: spread(ratios(row, first, key), 3)))]
 IDLE = [("for the idle, %", 17, lambda row, _: spread(row.get("change"), 1, 100))]
 
 TIME = [("time", cpu("cpu", "CPU µs") + SEEN), ("time counts", TIME_COUNTS)]
 UDP = [("time udp", cpu("cpu", "CPU µs") + SEEN), ("time udp counts", TIME_COUNTS)]
 ECHO = [("echo", cpu("cpu", "CPU µs") + SEEN), ("echo counts", ECHO_COUNTS), ("idle", KIB)]
+
+
+TRACE = [("trace", cpu("cpu", "CPU µs")), ("trace counts", INSTRUCTIONS)]
+TRACE_LIMIT = 1.01  # of the instructions, while nobody looks
 
 
 # ==================================================
@@ -82,6 +89,7 @@ def tables(results):
     yield from combined("Time: requests by RFC 868, 64 at once", TIME, works)
     yield from combined("Time over UDP: the same, from 64 sockets", UDP, works)
     yield from combined("Echo: messages of 64 bytes, 50 connections", ECHO, works)
+    yield from combined("The trace: echo by a dispatcher, and by a dispatcher_with_send", TRACE, works)
     for group, rows in works.get("idle", {}).items():
         yield (f"The same echo, and {results['idle'][group]:,} idle connections",
                cpu("cpu", "CPU µs") + IDLE, {group: rows})
@@ -124,6 +132,17 @@ def text_of(results):
     if results["rounds"] > 1:
         lines.append(f"Medians of {results['rounds']} rounds, ± the median absolute deviation.")
     return "\n".join([*lines, NOTES, *results["contenders"]])
+
+
+def trace_costs_too_much(results):
+    """Where the trace that is off has more instructions than it may, as text."""
+    for group, rows in results["works"].get("trace counts", {}).items():
+        off = rows["off"]
+        for key in off:
+            ratio = median(ratios(off, rows["not built in"], key))
+            if ratio > TRACE_LIMIT:
+                return f"{group}, {key}: the trace costs {ratio:.3f} while it is off; {TRACE_LIMIT} is the limit"
+    return None
 
 
 # ==================================================

@@ -55,6 +55,7 @@ class Works:
     def groups(self, work):
         return {"echo": contenders.echo, "echo counts": contenders.echo, "idle": contenders.echo,
                 "time": contenders.time, "time counts": contenders.time,
+                "trace": contenders.trace, "trace counts": contenders.trace,
                 "time udp": contenders.time_udp, "time udp counts": contenders.time_udp,
                 "chain": contenders.chain, "timers": contenders.timers}[work](self.build)
 
@@ -64,6 +65,8 @@ class Works:
                 load.run(WARM_UP)
                 cpu, (rate, p50, p99) = window(process, load, self.sizes.echo)
         return {"cpu": cpu, "rate": rate, "p50": p50, "p99": p99}
+
+    trace = echo
 
     def requests(self, command, count, *options):
         with measure.server(command) as (process, port):
@@ -125,6 +128,10 @@ class Works:
         if not contenders.is_script(command):
             row["allocations"] = counts.allocations(command, self.lockstep(ACTIVE))
         return row
+
+    def trace_counts(self, command, _):
+        return {f"instructions {active}": counts.instructions(command, self.lockstep(active))
+                for active in self.sizes.counted}
 
     def request_counts(self, command, *options):
         def load(port, requests):
