@@ -24,8 +24,7 @@ __attribute__((format(printf, 4, 5))) static void say(const struct asyncore_map 
                                                       const char *name, const char *format, ...)
 {
     char text[400];
-    const int fd =
-        atomic_load(&asyncore__stable) ? asyncore__stable_fd(dispatcher->fd) : dispatcher->fd;
+    const int fd = asyncore__stable ? asyncore__stable_fd(dispatcher->fd) : dispatcher->fd;
     const char *created = asyncore__trace_created(dispatcher);
     int length = snprintf(text, sizeof text,
                           "%.64s fd %d, created at %.128s: ", asyncore__trace_class(dispatcher), fd,

@@ -59,7 +59,7 @@ static void ask(struct asyncore_map *map, struct asyncore_channel *channel)
     }
 }
 
-static void ask_all(struct asyncore_map *map)
+__attribute__((always_inline)) static inline void ask_all(struct asyncore_map *map)
 {
     const uint64_t last = map->generation; /* who is added meanwhile is asked in the next pass */
     struct asyncore_channel *channel, *next;
@@ -203,7 +203,7 @@ static int dispatch_failures(struct asyncore_map *map, int rc)
     return rc;
 }
 
-/* Twice, with traced a constant, so that who is not traced pays one test for a pass. */
+/* There are two of it, with traced a constant, so that who is not traced pays one test for a pass. */
 __attribute__((always_inline)) static inline int pass(struct asyncore_map *map, int64_t timeout,
                                                       bool traced)
 {
@@ -237,6 +237,11 @@ __attribute__((always_inline)) static inline int pass(struct asyncore_map *map, 
     return rc;
 }
 
+__attribute__((noinline)) static int pass_traced(struct asyncore_map *map, int64_t timeout)
+{
+    return pass(map, timeout, true);
+}
+
 /* What is built for tests stops where something has gone wrong, and says so where it is sure to be
  * read. */
 static void check(const struct asyncore_map *map)
@@ -259,7 +264,7 @@ static int poll_once(struct asyncore_map *map, int64_t timeout)
     if (nothing_to_wait_for(map))
         return 0;
     asyncore__enter(map);
-    rc = asyncore__tracing() ? pass(map, timeout, true) : pass(map, timeout, false);
+    rc = asyncore__tracing() ? pass_traced(map, timeout) : pass(map, timeout, false);
     asyncore__leave(map);
     check(map);
     return rc;

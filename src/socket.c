@@ -207,45 +207,53 @@ static inline ssize_t receive(struct asyncore_dispatcher *self, void *buffer, si
     return asyncore__received(self, recv(self->fd, buffer, size, 0));
 }
 
-/* Out of line, lest those pay for it who are not traced. */
+static inline ssize_t send_with(struct asyncore_dispatcher *self, const void *data, size_t size,
+                                int flags)
+{
+    return asyncore__sent(self, send(self->fd, data, size, flags | MSG_NOSIGNAL));
+}
+
+/* The same, told to the trace; out of line, lest those pay for it who are not traced. */
 __attribute__((noinline)) static ssize_t receive_traced(struct asyncore_dispatcher *self,
                                                         void *buffer, size_t size)
 {
-    const ssize_t n = recv(self->fd, buffer, size, 0);
+    const int rc = asyncore__check_socket(self);
 
-    return asyncore__received(self, asyncore__io(self, "recv", size, n));
+    if (rc < 0 || size == 0)
+        return rc < 0 ? rc : -EINVAL;
+    return asyncore__received(self,
+                              asyncore__io(self, "recv", size, recv(self->fd, buffer, size, 0)));
 }
 
 __attribute__((noinline)) static ssize_t send_traced(struct asyncore_dispatcher *self,
                                                      const void *data, size_t size, int flags)
 {
-    const ssize_t n = send(self->fd, data, size, flags);
+    const int rc = asyncore__check_socket(self);
+    ssize_t n;
 
+    if (rc < 0)
+        return rc;
+    n = send(self->fd, data, size, flags | MSG_NOSIGNAL);
     return asyncore__sent(self, asyncore__io(self, "send", size, n));
-}
-
-static inline ssize_t send_with(struct asyncore_dispatcher *self, const void *data, size_t size,
-                                int flags)
-{
-    if (asyncore__tracing())
-        return send_traced(self, data, size, flags | MSG_NOSIGNAL);
-    return asyncore__sent(self, send(self->fd, data, size, flags | MSG_NOSIGNAL));
 }
 
 ssize_t asyncore__dispatcher_recv(struct asyncore_dispatcher *self, void *buffer, size_t size)
 {
-    const int rc = asyncore__check_socket(self);
+    int rc;
 
-    if (rc < 0)
-        return rc;
-    return asyncore__tracing() && size > 0 ? receive_traced(self, buffer, size)
-                                           : receive(self, buffer, size);
+    if (asyncore__tracing())
+        return receive_traced(self, buffer, size);
+    rc = asyncore__check_socket(self);
+    return rc < 0 ? rc : receive(self, buffer, size);
 }
 
 ssize_t asyncore__dispatcher_send(struct asyncore_dispatcher *self, const void *data, size_t size)
 {
-    const int rc = asyncore__check_socket(self);
+    int rc;
 
+    if (asyncore__tracing())
+        return send_traced(self, data, size, 0);
+    rc = asyncore__check_socket(self);
     return rc < 0 ? rc : send_with(self, data, size, 0);
 }
 
@@ -282,7 +290,8 @@ __attribute__((noinline)) static ssize_t send_inside(const struct asyncore_class
     return n;
 }
 
-static ssize_t recv_by_class(struct asyncore_dispatcher *self, void *buffer, size_t size)
+__attribute__((noinline)) static ssize_t recv_by_class(struct asyncore_dispatcher *self,
+                                                       void *buffer, size_t size)
 {
     const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_recv");
     const struct asyncore_class *cls;
@@ -297,7 +306,8 @@ static ssize_t recv_by_class(struct asyncore_dispatcher *self, void *buffer, siz
     return cls->recv(self, buffer, size);
 }
 
-static ssize_t send_by_class(struct asyncore_dispatcher *self, const void *data, size_t size)
+__attribute__((noinline)) static ssize_t send_by_class(struct asyncore_dispatcher *self,
+                                                       const void *data, size_t size)
 {
     const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_send");
     const struct asyncore_class *cls;
@@ -323,7 +333,7 @@ ssize_t asyncore_recv(struct asyncore_dispatcher *self, void *buffer, size_t siz
 ssize_t asyncore_send(struct asyncore_dispatcher *self, const void *data, size_t size)
 {
     if (asyncore__check_socket(self) == 0 && self->send_of == self->cls)
-        return asyncore__sent(self, send(self->fd, data, size, MSG_NOSIGNAL));
+        return send_with(self, data, size, 0);
     return send_by_class(self, data, size);
 }
 
@@ -348,7 +358,8 @@ ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, s
     asyncore__enter(map);
     /* A class that sends in a way of its own is not gone around for the sake of a segment. */
     if (ASYNCORE__CLASS_WITH(self, send) == &asyncore_dispatcher_class)
-        n = send_with(self, data, size, MSG_MORE);
+        n = asyncore__tracing() ? send_traced(self, data, size, MSG_MORE)
+                                : send_with(self, data, size, MSG_MORE);
     else
         n = asyncore_send(self, data, size);
     if (n >= 0 && (size_t)n == size && self->generation == generation)

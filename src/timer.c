@@ -17,7 +17,7 @@ int64_t asyncore__monotonic(void)
 
 int64_t asyncore__now(void)
 {
-    if (atomic_load_explicit(&asyncore__stable, memory_order_relaxed))
+    if (asyncore__stable)
         return asyncore__stable_now();
     return asyncore__monotonic();
 }

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-atomic_uint asyncore__traced;
+unsigned asyncore__traced;
 
 static void (*sink)(const struct asyncore_trace_event *event, void *argument);
 static void *sink_argument;
@@ -22,7 +22,7 @@ void asyncore_set_trace(unsigned types,
                         void *argument)
 {
     atomic_store(&begun, true); /* whatever the environment says */
-    atomic_store(&asyncore__traced, 0);
+    asyncore__traced = 0;
     if (new_sink == NULL)
         return;
     sink = new_sink;
@@ -30,7 +30,7 @@ void asyncore_set_trace(unsigned types,
     if (new_sink == asyncore_trace_text)
         asyncore__trace_color(argument);
     began_at = asyncore__now();
-    atomic_store(&asyncore__traced, types & ((1U << ASYNCORE__TRACE_TYPES) - 1));
+    asyncore__traced = types & ((1U << ASYNCORE__TRACE_TYPES) - 1);
 }
 
 void asyncore__trace_begin(void)
@@ -53,7 +53,7 @@ void asyncore__trace_emit_at(const struct asyncore_map *map, struct asyncore_tra
     event->map = map;
     for (const struct asyncore__frame *frame = map->frame; frame != NULL; frame = frame->outer)
         event->depth++;
-    if (atomic_load_explicit(&asyncore__stable, memory_order_relaxed)) {
+    if (asyncore__stable) {
         now = asyncore__now();
         event->fd = asyncore__stable_fd(event->fd);
     }
@@ -88,8 +88,7 @@ const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen,
                                  size_t size)
 {
     asyncore_ntop(addr, addrlen, text, size);
-    if (atomic_load_explicit(&asyncore__stable, memory_order_relaxed) &&
-        (addr->sa_family == AF_INET || addr->sa_family == AF_INET6))
+    if (asyncore__stable && (addr->sa_family == AF_INET || addr->sa_family == AF_INET6))
         *strrchr(text, ':') = '\0';
     return text;
 }
@@ -157,7 +156,7 @@ void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name
     event.result = result < 0 ? -errno : result;
     if (result > 0 && self->channel != NULL && (name[0] == 's' || name[0] == 'w')) /* send, write */
         self->channel->sent = true;
-    if (strcmp(name, "accept") == 0 && result >= 0 && atomic_load(&asyncore__stable))
+    if (strcmp(name, "accept") == 0 && result >= 0 && asyncore__stable)
         event.result = asyncore__stable_fd((int)result);
     asyncore__trace_emit(self->map, &event);
 }
@@ -252,7 +251,7 @@ void asyncore__call_ends(struct asyncore__frame *frame, ssize_t result)
         .fd = frame->fd,
         .number = frame->number,
         .result = result,
-        .seconds = atomic_load(&asyncore__stable) ? 0 : (double)took / ASYNCORE__SECOND,
+        .seconds = asyncore__stable ? 0 : (double)took / ASYNCORE__SECOND,
     };
 
     frame->map->frame = frame->outer;
@@ -278,8 +277,8 @@ int asyncore__trace_wait(struct asyncore_map *map, int64_t timeout)
     int64_t before;
     int rc;
 
-    if (map->traced != atomic_load(&asyncore__traced)) {
-        map->traced = atomic_load(&asyncore__traced);
+    if (map->traced != asyncore__traced) {
+        map->traced = asyncore__traced;
         forget_known(map);
     }
     asyncore__lint_pass(map);
@@ -343,7 +342,7 @@ bool asyncore_trace_next(const struct asyncore_trace_event *event,
             : event->type != ASYNCORE_TRACE_READY || !next_ready(event->map, entry, &events))
         return false;
     channel = entry->place[0];
-    entry->fd = atomic_load(&asyncore__stable) ? asyncore__stable_fd(channel->fd) : channel->fd;
+    entry->fd = asyncore__stable ? asyncore__stable_fd(channel->fd) : channel->fd;
     entry->class_name = asyncore__trace_class(channel->dispatcher);
     entry->r = (events & ASYNCORE__READ) != 0;
     entry->w = (events & ASYNCORE__WRITE) != 0;

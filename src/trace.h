@@ -5,7 +5,9 @@
 
 #include "internal.h"
 
-extern atomic_uint asyncore__traced; /* 1 << type for those that somebody wants */
+/* 1 << type for those that somebody wants.  Not atomic, and known to be our own, so that a test is one
+ * instruction and a jump: it is set before there are threads. */
+extern unsigned asyncore__traced __attribute__((visibility("hidden")));
 
 /* ASYNCORE__UNTRACED is for the benchmark, which compares the two. */
 static inline bool asyncore__tracing(void)
@@ -13,13 +15,12 @@ static inline bool asyncore__tracing(void)
 #ifdef ASYNCORE__UNTRACED
     return false;
 #endif
-    return __builtin_expect(atomic_load_explicit(&asyncore__traced, memory_order_relaxed) != 0,
-                            false);
+    return __builtin_expect(asyncore__traced != 0, false);
 }
 
 static inline bool asyncore__traces(enum asyncore_trace_type type)
 {
-    return (atomic_load_explicit(&asyncore__traced, memory_order_relaxed) >> type & 1) != 0;
+    return (asyncore__traced >> type & 1) != 0;
 }
 
 /* ---- trace.c ---- */
@@ -112,7 +113,7 @@ static inline void asyncore__returned(struct asyncore__frame *frame, ssize_t res
 
 /* ---- trace_stable.c ---- */
 
-extern atomic_bool asyncore__stable;
+extern bool asyncore__stable __attribute__((visibility("hidden")));
 int64_t asyncore__stable_now(void);
 void asyncore__stable_waited(int64_t timeout, bool found);
 /* The number that stands for this descriptor; below 0 is as it was. */

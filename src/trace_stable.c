@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-atomic_bool asyncore__stable;
+bool asyncore__stable;
 
 static _Atomic(int64_t) now;
 static int *numbers; /* by descriptor; 0: it has none */
@@ -17,7 +17,7 @@ void asyncore_set_trace_stable(bool stable)
     numbers = NULL;
     numbers_size = 0;
     atomic_store(&now, ASYNCORE__SECOND);
-    atomic_store(&asyncore__stable, stable);
+    asyncore__stable = stable;
 }
 
 /* ==================================================
@@ -33,7 +33,7 @@ int64_t asyncore__stable_now(void)
  * does not wait for ever. */
 void asyncore__stable_waited(int64_t timeout, bool found)
 {
-    if (atomic_load(&asyncore__stable))
+    if (asyncore__stable)
         atomic_fetch_add(&now, found || timeout < 0 ? ASYNCORE__SECOND / 1000 : timeout);
 }
 
