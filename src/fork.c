@@ -3,7 +3,7 @@
  * the parent's loops and, on Linux, their epoll sets: it leaves them alone from the beginning, and
  * opens others when it needs them.
  */
-#include "internal.h"
+#include "trace.h"
 
 #include <pthread.h>
 #include <utlist.h>
@@ -14,6 +14,7 @@ static unsigned char process = 1;
 
 static void before(void)
 {
+    asyncore__trace_flush(); /* lest both write it */
     pthread_mutex_lock(&mutex);
     asyncore__signals_lock();
 }

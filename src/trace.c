@@ -46,8 +46,6 @@ void asyncore__trace_begin(void)
 void asyncore__trace_emit_at(const struct asyncore_map *map, struct asyncore_trace_event *event,
                              int64_t now)
 {
-    const int error = errno;
-
     if (!asyncore__traces(event->type) || telling)
         return;
     event->map = map;
@@ -61,13 +59,15 @@ void asyncore__trace_emit_at(const struct asyncore_map *map, struct asyncore_tra
     telling = true;
     sink(event, sink_argument);
     telling = false;
-    errno = error;
 }
 
 void asyncore__trace_emit(const struct asyncore_map *map, struct asyncore_trace_event *event)
 {
+    const int error = errno; /* what was just told of is yet to be looked at */
+
     if (asyncore__traces(event->type))
         asyncore__trace_emit_at(map, event, asyncore__monotonic());
+    errno = error;
 }
 
 const char *asyncore__trace_class(const struct asyncore_dispatcher *dispatcher)
