@@ -151,8 +151,9 @@ ASYNCORE_API int asynchat_collect_incoming_data(struct asyncore_dispatcher *self
  * (may be NULL) does not count.  It is the caller's, to free().  NULL if memory ran out. */
 ASYNCORE_API char *asynchat_get_data(struct asynchat_async_chat *self, size_t *size);
 
-/* How many bytes may come before the terminator, if it is not none; more is an error of handle_read,
- * -EMSGSIZE, and what is too much is not collected.  0, as it is at first and always in Python, is no limit. */
+/* How many bytes may come before the terminator, if it is not none; more is an error of
+ * handle_read, -EMSGSIZE, and what is too much is not collected.  0, as it is at first and always
+ * in Python, is no limit. */
 ASYNCORE_API int asynchat_set_max_incoming(struct asynchat_async_chat *self, size_t bytes);
 
 /* The attributes ac_in_buffer_size and ac_out_buffer_size: bytes for one recv() and one send(),

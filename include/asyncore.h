@@ -24,9 +24,9 @@
  * asyncore.dispatcher.send(self, data) is asyncore_dispatcher_class.send(self, data, size).
  *
  * Errors.  A call returns 0 or a count, or a negative errno (-EAGAIN, -ECONNREFUSED...).  A handler
- * returns 0, or a negative errno, which is this library's "raise": see asyncore_read().  What cannot be
- * done from inside a handler answers -EBUSY: that is any function of a class, readable and writable
- * included, and what timers, signals and queued calls call, also where no loop runs.
+ * returns 0, or a negative errno, which is this library's "raise": see asyncore_read().  What
+ * cannot be done from inside a handler answers -EBUSY: that is any function of a class, readable
+ * and writable included, and what timers, signals and queued calls call, also where no loop runs.
  *
  * Threads.  A map belongs to one thread at a time, with all that is in it: dispatchers, timers,
  * signal handlers.  Any number of threads may each run a map of its own.  Into the map of another
@@ -42,11 +42,12 @@
  * vfork() or clone() and exec no function here may be called.
  *
  * Lifetime.  asyncore_close() takes effect at once: the dispatcher is out of its map, its
- * descriptor is closed and none of its handlers is called again.  Its memory must stay until its class's
- * destroy() has been called, which happens exactly once, when no function of the library still uses
- * the object: at the end of the pass, or at once outside one.  A dispatcher from malloc() frees
- * itself there.  So any handler may close its own dispatcher, or any other.  Where no class fills
- * destroy, the memory must stay until the handler of its own that runs, if any, has returned.
+ * descriptor is closed and none of its handlers is called again.  Its memory must stay until its
+ * class's destroy() has been called, which happens exactly once, when no function of the library
+ * still uses the object: at the end of the pass, or at once outside one.  A dispatcher from
+ * malloc() frees itself there.  So any handler may close its own dispatcher, or any other.  Where
+ * no class fills destroy, the memory must stay until the handler of its own that runs, if any, has
+ * returned.
  */
 #ifndef ASYNCORE_H
 #define ASYNCORE_H
@@ -154,8 +155,8 @@ struct asyncore_class {
     int (*handle_close)(struct asyncore_dispatcher *self);
 
     /* A handler of this dispatcher returned error, a negative errno.  Default: logs it as an error
-     * and calls handle_close.  A negative result ends the pass and comes out of asyncore_poll(), but
-     * for the -EBADF of a dispatcher that is closed by then. */
+     * and calls handle_close.  A negative result ends the pass and comes out of asyncore_poll(),
+     * but for the -EBADF of a dispatcher that is closed by then. */
     int (*handle_error)(struct asyncore_dispatcher *self, int error);
 
     /* Messages, without a newline.  Default: the library-wide function of asyncore_set_log(), for
@@ -177,8 +178,8 @@ struct asyncore_class {
      * it that readable answers false from then on, for the end stays readable. */
     int (*handle_eof)(struct asyncore_dispatcher *self);
 
-    /* No data came or went for as long as asyncore_set_idle_timeout() said.  Default: logs a warning
-     * and calls handle_close.  pyftpdlib's handle_timeout. */
+    /* No data came or went for as long as asyncore_set_idle_timeout() said.  Default: logs a
+     * warning and calls handle_close.  pyftpdlib's handle_timeout. */
     int (*handle_timeout)(struct asyncore_dispatcher *self);
 
     /* async_chat's: see asynchat.h.  In other classes they are not called. */
@@ -269,7 +270,7 @@ ASYNCORE_API int asyncore_set_socket(struct asyncore_dispatcher *self, int fd,
  * called.
  *   map  NULL: the dispatcher's own, otherwise its own from here on.
  * Returns 0 (also when it is in that map already); -EBADF (no socket), -EBUSY (it is in another
- * map: asyncore_del_channel() first; or a handler of another map is what calls), -ENOMEM,
+ * map: asyncore_del_channel() first; or a handler of the one that it had is what calls), -ENOMEM,
  * asyncore_ExitNow if the handle_close of such another returned that, or
  * -EMFILE where the poller cannot watch so high a descriptor (select, on systems other than Linux
  * and the BSDs, from FD_SETSIZE on). */
@@ -320,9 +321,9 @@ ASYNCORE_API int asyncore_connect(struct asyncore_dispatcher *self, const struct
 ASYNCORE_API int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
                                  socklen_t *addrlen);
 
-/* For the slot handle_accept: what the default does, again and again, until no connection is waiting,
- * this listener has been closed, or 64 have been taken, so that all others have their turn.  A busy
- * listener then costs one pass for many connections, and an accept() that finds none.
+/* For the slot handle_accept: what the default does, again and again, until no connection is
+ * waiting, this listener has been closed, or 64 have been taken, so that all others have their
+ * turn.  A busy listener then costs one pass for many connections, and an accept() that finds none.
  * Returns 0, -EAGAIN when no more are waiting, another error of asyncore_accept(), or
  * asyncore_ExitNow. */
 ASYNCORE_API int asyncore_accept_many(struct asyncore_dispatcher *self);
@@ -361,16 +362,16 @@ ASYNCORE_API ssize_t asyncore_recvfrom(struct asyncore_dispatcher *self, void *b
 ASYNCORE_API ssize_t asyncore_sendto(struct asyncore_dispatcher *self, const void *data,
                                      size_t size, const struct sockaddr *addr, socklen_t addrlen);
 
-/* socket.recvmsg(), socket.sendmsg().  One datagram with what the system says beside it, or is told:
- * which local address it came to (IP_PKTINFO, IPV6_RECVPKTINFO), a descriptor (SCM_RIGHTS).  message
- * is filled in, and afterwards read, as for recvmsg() and sendmsg().  Return as asyncore_recvfrom()
- * and asyncore_sendto(), or -EINVAL (message is NULL). */
+/* socket.recvmsg(), socket.sendmsg().  One datagram with what the system says beside it, or is
+ * told: which local address it came to (IP_PKTINFO, IPV6_RECVPKTINFO), a descriptor (SCM_RIGHTS).
+ * message is filled in, and afterwards read, as for recvmsg() and sendmsg().  Return as
+ * asyncore_recvfrom() and asyncore_sendto(), or -EINVAL (message is NULL). */
 ASYNCORE_API ssize_t asyncore_recvmsg(struct asyncore_dispatcher *self, struct msghdr *message);
 ASYNCORE_API ssize_t asyncore_sendmsg(struct asyncore_dispatcher *self,
                                       const struct msghdr *message);
 
-/* socket.detach().  As asyncore_close(), but that the descriptor stays open: to hand the connection to
- * another dispatcher, or out of the library.  Returns the descriptor, which is the caller's and
+/* socket.detach().  As asyncore_close(), but that the descriptor stays open: to hand the connection
+ * to another dispatcher, or out of the library.  Returns the descriptor, which is the caller's and
  * does not block; or -EINVAL, -EBADF. */
 ASYNCORE_API int asyncore_detach(struct asyncore_dispatcher *self);
 
@@ -579,10 +580,10 @@ ASYNCORE_API int asyncore_close_all(struct asyncore_map *map, bool ignore_all);
  *   timeout  seconds to wait if nothing happens, below 0 for ever.  Rounded up, never down; but a
  *            signal, a wake-up or a hang-up that nobody asked for may end the wait early.
  * Returns 0, also at once when the map is empty, no timer set and no call queued; asyncore_ExitNow;
- * what a handle_error returned, if negative; -EINVAL (timeout is no number, ASYNCORE_POLLER names no
- * poller, or a dispatcher was zeroed without asyncore_close(): it is out of the map then, its
- * descriptor is left open, and a message to the log names that), -EBUSY (from inside a handler of the
- * same map), or an error of the poller. */
+ * what a handle_error returned, if negative; -EINVAL (timeout is no number, ASYNCORE_POLLER names
+ * no poller, or a dispatcher was zeroed without asyncore_close(): it is out of the map then, its
+ * descriptor is left open, and a message to the log names that), -EBUSY (from inside a handler of
+ * the same map), or an error of the poller. */
 ASYNCORE_API int asyncore_poll(double timeout, struct asyncore_map *map);
 
 /* asyncore.loop(timeout, map=map, count=count).  Passes until the map is empty, no timer is set and
@@ -612,12 +613,13 @@ struct asyncore_call {
 };
 
 /* Medusa's trigger.pull_trigger(thunk), asyncio's loop.call_soon_threadsafe(): has target(self)
- * called by the thread that runs the loop of map, once, at the end of its current pass, and wakes it.
- * Calls are made in the order in which they were queued.  A call that is queued already stays so,
- * with the target that it has: what was written before this function is called is seen by the
+ * called by the thread that runs the loop of map, once, at the end of its current pass, and wakes
+ * it.  Calls are made in the order in which they were queued.  A call that is queued already stays
+ * so, with the target that it has: what was written before this function is called is seen by the
  * target that comes after it.  From there on, target included, it may be queued again.
  * asyncore_loop() does not wait for calls to come, but makes those that are queued;
- * asyncore_map_free() drops them, and they may be freed then.  May be called from any thread and from a signal handler.
+ * asyncore_map_free() drops them, and they may be freed then.  May be called from any thread and
+ * from a signal handler.
  * Returns 0, or -EINVAL (NULL). */
 ASYNCORE_API int asyncore_call_soon_threadsafe(struct asyncore_call *self,
                                                void (*target)(struct asyncore_call *self),
@@ -642,25 +644,27 @@ struct asyncore_signal_handler {
  * handler, so that it may do anything.  Like signals, calls are not counted: several that come
  * before the loop gets to it are one.  The same signal may be handled any number of times, for
  * one map or for many, whose loops may run in different threads; it does not matter which thread
- * it comes to.  Signal handlers keep no loop running.  What the process did with the signal before is
- * restored when the last of its handlers is removed.  Not to be called from a signal handler.
- * Returns 0, -EBUSY (self is added already), or -EINVAL (NULL, or no signal that can be handled). */
+ * it comes to.  Signal handlers keep no loop running.  What the process did with the signal before
+ * is restored when the last of its handlers is removed.  Not to be called from a signal handler.
+ * Returns 0, -EBUSY (self is added already), or -EINVAL (NULL, or no signal that can be
+ * handled). */
 ASYNCORE_API int asyncore_add_signal_handler(struct asyncore_signal_handler *self, int signum,
                                              void (*target)(struct asyncore_signal_handler *self),
                                              struct asyncore_map *map);
 
-/* target is called no more, also for a signal that has come.  asyncore_map_free() removes all of its
- * map.  Removing one that is not added does nothing. */
+/* target is called no more, also for a signal that has come.  asyncore_map_free() removes all of
+ * its map.  Removing one that is not added does nothing. */
 ASYNCORE_API void asyncore_remove_signal_handler(struct asyncore_signal_handler *self);
 
 /* ---------------------------------------------------------------------------------------------
- * Timers.  pyftpdlib's ioloop.call_later() and call_every(), and what they return: reset(), cancel().
+ * Timers.  pyftpdlib's ioloop.call_later() and call_every(), and what they return: reset(),
+ * cancel().
  *
- * The clock is monotonic: setting the date moves nothing.  Setting and cancelling cost O(log n), and
- * fire each timer once it is due, never before, those due at the same time in the order of the calls
- * that set them.  From target, as from any handler, any timer may be set or cancelled, itself
- * included; one that is set there fires in a later pass, whatever its time.  asyncore_loop() goes on
- * while a timer is set.
+ * The clock is monotonic: setting the date moves nothing.  Setting and cancelling cost O(log n).
+ * Each timer fires once it is due, never before, those due at the same time in the order of the
+ * calls that set them.  From target, as from any handler, any timer may be set or cancelled, itself
+ * included; one that is set there fires in a later pass, whatever its time.  asyncore_loop() goes
+ * on while a timer is set.
  */
 
 /* Embed this where you like, zeroed; it must stay until it has fired or is cancelled.  All fields
@@ -684,8 +688,8 @@ ASYNCORE_API int asyncore_call_later(struct asyncore_timer *self, double seconds
 
 /* ioloop.call_every(seconds, target): the same, again and again until it is cancelled.  It does not
  * drift: the n-th call is due n times so many seconds after this one.  Calls that were missed
- * because the loop was held up are not made up for: there is one, and the next in its time.  Every 0
- * seconds is once a pass.  Returns as asyncore_call_later(). */
+ * because the loop was held up are not made up for: there is one, and the next in its time.  Every
+ * 0 seconds is once a pass.  Returns as asyncore_call_later(). */
 ASYNCORE_API int asyncore_call_every(struct asyncore_timer *self, double seconds,
                                      void (*target)(struct asyncore_timer *self),
                                      struct asyncore_map *map);
@@ -699,13 +703,14 @@ ASYNCORE_API int asyncore_reset(struct asyncore_timer *self);
 ASYNCORE_API void asyncore_cancel(struct asyncore_timer *self);
 
 /* What timers are mostly for.  From now on, and until asyncore_close(), this dispatcher may
- *   connect  so many seconds from asyncore_connect() on, or from this call if that came before; then
- *            the connect fails as if the system had given up: handle_error is called with -ETIMEDOUT.
- *   idle     be so many seconds in the map without a byte received or sent (accepted connections are
- *            none); then handle_timeout is called, and if the dispatcher lives, the seconds begin
- *            anew.
- * They do not run while the dispatcher is in no map, and begin anew when it comes back.  Each costs a timer, and data that come or go
- * the look at a clock.
+ *   connect  so many seconds from asyncore_connect() on, or from this call if that came before;
+ *            then the connect fails as if the system had given up: handle_error is called with
+ *            -ETIMEDOUT.
+ *   idle     be so many seconds in the map without a byte received or sent (accepted connections
+ *            are none); then handle_timeout is called, and if the dispatcher lives, the seconds
+ *            begin anew.
+ * They do not run while the dispatcher is in no map, and begin anew when it comes back.  Each costs
+ * a timer, and data that come or go the look at a clock.
  *   seconds  0: no limit, as at first.
  * Return 0, -EINVAL (negative or no number), -EBADF, -ENOMEM: then there is no limit. */
 ASYNCORE_API int asyncore_set_connect_timeout(struct asyncore_dispatcher *self, double seconds);
@@ -720,14 +725,15 @@ ASYNCORE_API int asyncore_reset_idle_timeout(struct asyncore_dispatcher *self);
  * Self-check
  */
 
-/* For tests: does all that the library knows of map agree, its dispatchers, what its poller watches for
- * them, timers, signal handlers and queued calls?  It finds what was zeroed or written over while the
- * library still had it, as a dispatcher that was not closed or a timer that was not cancelled; and,
- * under AddressSanitizer or valgrind, what was freed.  It changes nothing, allocates nothing, and costs
- * as much as there are dispatchers and timers, so that a test can afford it after each
- * asyncore_poll().  May be called at any time, also in handlers.  Not Python's; libev has ev_verify().
- * Returns 0; or -ENOTRECOVERABLE, after a message to the log that says what does not agree, the first
- * thing that was found: an error, "asyncore_check: ...". */
+/* For tests: does all that the library knows of map agree, its dispatchers, what its poller watches
+ * for them, timers, signal handlers and queued calls?  It finds what was zeroed or written over
+ * while the library still had it, as a dispatcher that was not closed or a timer that was not
+ * cancelled; and, under AddressSanitizer or valgrind, what was freed.  It changes nothing,
+ * allocates nothing, and costs as much as there are dispatchers and timers, so that a test can
+ * afford it after each asyncore_poll().  May be called at any time, also in handlers.  Not
+ * Python's; libev has ev_verify().
+ * Returns 0; or -ENOTRECOVERABLE, after a message to the log that says what does not agree, the
+ * first thing that was found: an error, "asyncore_check: ...". */
 ASYNCORE_API int asyncore_check(const struct asyncore_map *map);
 
 /* ---------------------------------------------------------------------------------------------
@@ -737,34 +743,37 @@ ASYNCORE_API int asyncore_check(const struct asyncore_map *map);
  *
  *     ASYNCORE_TRACE=1 ./program                          all, as text, on standard error
  *     ASYNCORE_TRACE=ask,ready,call ./program             these types of events
- *     ASYNCORE_TRACE=all:trace.jsonl ./program            into a file: a line of JSON for each event if
- *                                                         its name ends so, text otherwise
- *     ASYNCORE_TRACE=all,stable ./program                 so that two runs can be compared: see below
+ *     ASYNCORE_TRACE=all:trace.jsonl ./program            into a file: a line of JSON for each
+ *                                                         event if its name ends so, text otherwise
+ *     ASYNCORE_TRACE=all,stable ./program                 so that two runs can be compared:
+ *                                                         asyncore_set_trace_stable()
  *
- * A name that is none is an error in the log, which lists the names, and nothing is traced.  A program
- * may take the events itself: asyncore_set_trace().  While nothing is traced a pass pays for it with a
- * few tests, and a message with at most one.  Python has no such thing; Medusa's author printed the sets.
+ * A name that is none is an error in the log, which lists the names, and nothing is traced.  A
+ * program may take the events itself: asyncore_set_trace().  While nothing is traced a pass pays
+ * for it with a few tests, and a message with at most one.  Python has no such thing; Medusa's
+ * author printed the sets.
  */
 
 enum asyncore_trace_type {
     /* A dispatcher came into the map.  text: the peer's address, or the own one of a listener. */
     ASYNCORE_TRACE_OPEN,
     /* The loop is about to wait.  The sets (asyncore_trace_next()): what it waits for, by what the
-     * predicates of all the dispatchers answered; seconds: how long at most, below 0 for ever.  Costs
-     * as much as there are dispatchers. */
+     * predicates of all the dispatchers answered; seconds: how long at most, below 0 for ever.
+     * Costs as much as there are dispatchers. */
     ASYNCORE_TRACE_ASK,
     /* It has waited.  The sets: what was found; seconds: how long it slept. */
     ASYNCORE_TRACE_READY,
-    /* A method is called.  name: which; for a target of a timer, a signal or a queued call "target",
-     * the class being "timer", "signal", "call", and number the timer's, the signal's, or 0. */
+    /* A method is called.  name: which; for a target of a timer, a signal or a queued call
+     * "target", the class being "timer", "signal", "call", and number the timer's, the signal's, or
+     * 0. */
     ASYNCORE_TRACE_CALL,
     /* It has returned.  result: what; seconds: how long it took, with all that it called. */
     ASYNCORE_TRACE_RET,
     /* The system was asked.  name: the call, "accept", "recv", "send"...; size: the bytes wanted;
      * result: a count, a descriptor, 0, or a negative errno. */
     ASYNCORE_TRACE_IO,
-    /* A timer.  name: "set", "fire" or "cancel"; number: its own, anew each time that it is set;
-     * seconds: until it is due. */
+    /* A timer.  name: "set", or "cancel"; number: its own, anew each time that it is set; seconds:
+     * until it is due.  When it fires its target is called. */
     ASYNCORE_TRACE_TIMER,
     /* A dispatcher left the map, or lost its descriptor.  name: "close", "detach", "del_channel",
      * "another socket", "closed behind its back", "written over". */
@@ -802,29 +811,29 @@ struct asyncore_trace_entry {
     const void *place[2]; /* private */
 };
 
-/* The sets of an event of type ASYNCORE_TRACE_ASK or ASYNCORE_TRACE_READY, one after the other in the
- * order in which the dispatchers were added.  entry is zeroed for the first.  Those who ask for nothing
- * are in the set, with all false.  Returns false when there are no more. */
+/* The sets of an event of type ASYNCORE_TRACE_ASK or ASYNCORE_TRACE_READY, one after the other in
+ * the order in which the dispatchers were added.  entry is zeroed for the first.  Those who ask for
+ * nothing are in the set, with all false.  Returns false when there are no more. */
 ASYNCORE_API bool asyncore_trace_next(const struct asyncore_trace_event *event,
                                       struct asyncore_trace_entry *entry);
 
-/* Has sink(event, argument) called for each event of these types, a sum of 1 << ASYNCORE_TRACE_ASK and
- * so on, of all maps, from now on; 0 or NULL: for none.  In place of what ASYNCORE_TRACE said.  Call it
- * before other threads run loops; the sink is called by whichever thread has the event, and must not
- * call functions of this library, but those of this section, asyncore_dump_map(), and those that tell
- * an attribute.
+/* Has sink(event, argument) called for each event of these types, a sum of 1 << ASYNCORE_TRACE_ASK
+ * and so on, of all maps, from now on; 0 or NULL: for none.  In place of what ASYNCORE_TRACE said.
+ * Call it before other threads run loops; the sink is called by whichever thread has the event, and
+ * must not call functions of this library, but those of this section, asyncore_dump_map(), and
+ * those that tell an attribute.
  *
  * With 1 << ASYNCORE_TRACE_LINT alone it is a hook for what looks like a mistake:
- *   hot              writable() answered true and handle_write() sent nothing, 100 times in a row: the
- *                    loop spins
- *   deaf             asks for nothing, and no timer or signal is set that could change that: it is never
- *                    called again, and keeps asyncore_loop() from returning
+ *   hot              writable() answered true and handle_write() sent nothing, 100 times in a row:
+ *                    the loop spins
+ *   deaf             asks for nothing, and no timer or signal is set that could change that: it is
+ *                    never called again, and keeps asyncore_loop() from returning
  *   slow             a method took more than 0.1 s, in which nobody else was served
  *   unbounded        more than 1 MiB waits to be sent, and still it reads what makes it more
- *   no deadline      an accepted connection without asyncore_set_idle_timeout(): a peer that is silent
- *                    keeps it for ever; once for each class
- *   near the limit   a descriptor is within a tenth of RLIMIT_NOFILE; or, with select, of FD_SETSIZE,
- *                    where other programs' select() ends
+ *   no deadline      an accepted connection without asyncore_set_idle_timeout(): a peer that is
+ *                    silent keeps it for ever; once for each class
+ *   near the limit   a descriptor is within a tenth of RLIMIT_NOFILE; or, with select, of
+ *                    FD_SETSIZE, where other programs' select() ends
  *   stale            used after asyncore_close() */
 ASYNCORE_API void asyncore_set_trace(unsigned types,
                                      void (*sink)(const struct asyncore_trace_event *event,
@@ -835,15 +844,16 @@ ASYNCORE_API void asyncore_set_trace(unsigned types,
 ASYNCORE_API void asyncore_trace_text(const struct asyncore_trace_event *event, void *argument);
 ASYNCORE_API void asyncore_trace_json(const struct asyncore_trace_event *event, void *argument);
 
-/* Makes the traces of two runs the same, if the program does the same, as far as it can: descriptors
- * are numbered from 1, in the order in which they are seen, the lowest free number first; ports that
- * the system chose are left out; and the clock, that of timers included, is one that stands still while
- * things happen: a wait that finds nothing moves it by its whole time, one that finds something by a
- * millisecond.  For one thread.  Call it before the first asyncore_init(). */
+/* Makes the traces of two runs the same, if the program does the same, as far as it can:
+ * descriptors are numbered from 1, in the order in which they are seen, the lowest free number
+ * first; ports that the system chose are left out; and the clock, that of timers included, is one
+ * that stands still while things happen: a wait that finds nothing moves it by its whole time, one
+ * that finds something by a millisecond.  For one thread.  Call it before the first
+ * asyncore_init(). */
 ASYNCORE_API void asyncore_set_trace_stable(bool stable);
 
-/* Where a dispatcher was created, for the trace: the macros below call this, and then the function of
- * their name.  where is "file.c:12", and must stay. */
+/* Where a dispatcher was created, for the trace: the macros below call this, and then the function
+ * of their name.  where is "file.c:12", and must stay. */
 ASYNCORE_API void asyncore_here(const char *where);
 
 #ifndef ASYNCORE_NO_HERE
@@ -860,9 +870,10 @@ ASYNCORE_API void asyncore_here(const char *where);
 #endif
 
 /* Writes what map has, a line for the map and one for each dispatcher, in its order: class,
- * descriptor, local and peer address, flags, what it waits for, bytes that wait to be sent, how long it
- * has been in the map, and its limits.  It answers "why does my loop not end?", and may be called at any
- * time by the thread that has the map, also in handlers.  medusa's monitor; "print(asyncore.socket_map)". */
+ * descriptor, local and peer address, flags, what it waits for, bytes that wait to be sent, how
+ * long it has been in the map, and its limits.  It answers "why does my loop not end?", and may be
+ * called at any time by the thread that has the map, also in handlers.  medusa's monitor;
+ * "print(asyncore.socket_map)". */
 ASYNCORE_API void asyncore_dump_map(const struct asyncore_map *map, FILE *file);
 
 /* ---------------------------------------------------------------------------------------------
