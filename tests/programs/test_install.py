@@ -5,12 +5,15 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import tempfile
 
 import tap
 from tap import equal, run
 
 SOURCE, BUILD = os.environ["SOURCE"], os.environ["BUILD"]
+sys.path.append(os.path.join(SOURCE, "tests"))
+import mdoc  # noqa: E402
 
 PROGRAM = """
 #include <asynchat.h>
@@ -72,6 +75,15 @@ def test_installed_files():
                  "lib/systemd/system/timed.service", "lib/systemd/system/timed-standalone.service",
                  "share/bash-completion/completions/timed", "share/bash-completion/completions/timec"):
         assert os.path.exists(os.path.join(prefix(), path)), path
+
+
+def test_installed_manual_pages():
+    """One for each name, though most are links."""
+    for page in mdoc.pages():
+        for name in page.names:
+            path = os.path.join(prefix(), f"share/man/man{page.section}", f"{name}.{page.section}")
+            with open(path, encoding="utf-8") as file:
+                equal(file.read(), page.text)
 
 
 def test_installed_units_run_what_is_installed():
