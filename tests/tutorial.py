@@ -102,12 +102,12 @@ class Shell:
         steps = [f"{command}\nprintf '{self.END}'\nread -r _ <&9" for command in commands]
         coverage = "--coverage" if os.environ.get("COVERAGE") else ""
         prelude = f'exec 2>&1\ncc() {{ command {os.environ.get("CC", "cc")} {coverage} "$@"; }}\n'
-        listens, self.proceed = os.pipe()
+        proceeds, self.proceed = os.pipe()
         self.process = subprocess.Popen(
-            ["bash", "-c", f"exec 9<&{listens}\n" + prelude + "\n".join(steps)], cwd=directory,
+            ["bash", "-c", f"exec 9<&{proceeds} {proceeds}<&-\n" + prelude + "\n".join(steps)], cwd=directory,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
-            pass_fds=[listens])
-        os.close(listens)
+            pass_fds=[proceeds])
+        os.close(proceeds)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.text = ""
 
@@ -162,9 +162,21 @@ class Shell:
         os.close(self.proceed)
 
 
+def listens(port):
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        next(file)
+        for line in file:  # which may be a hundred thousand; those who listen come first
+            _, local, _, state, *_ = line.split()
+            if state != "0A":
+                return False
+            if local.endswith(f":{port:04X}"):
+                return True
+    return False
+
+
 def wait_for_listener(port):
     end = time.monotonic() + tap.PATIENCE
-    while not re.search(rf"^ *\d+: \w+:{port:04X} \w+:0000 0A ", contents("/proc/net/tcp"), re.MULTILINE):
+    while not listens(port):
         assert time.monotonic() < end, f"nobody listens on port {port}"
         time.sleep(0.01)
 
