@@ -28,6 +28,7 @@ import tap  # noqa: E402
 PAGES = os.path.join(SOURCE, "docs", "tutorial")
 PORT = re.compile(r"\b80\d\d\b")
 ELISION = "…"
+PARTS = "The program", "What it prints", "Its trace", "A hostile ", "Exercises"  # of each chapter
 PATIENCE = 120  # seconds for one command
 VARIES = [
     r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC \d{4}",
@@ -277,6 +278,17 @@ def check_listings(page):
         check_listing(block)
 
 
+def check_parts(page):
+    parts = re.findall(r"^## ([\w ]+)", contents(page), re.MULTILINE)
+    place = 0
+    for part in PARTS:
+        places = [n for n in range(place, len(parts)) if parts[n].startswith(part)]
+        assert places, f"{page}: no '## {part}...' there, or not in this order"
+        place = places[0] + 1
+    languages = {block.language for block in blocks(page, "c", "python", "console")}
+    assert len(languages) == 3, f"{page}: only {languages}"
+
+
 def check_links(page):
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", contents(page)):
         if not link.startswith("http"):
@@ -289,6 +301,8 @@ def tests():
         yield f"{name} listings", functools.partial(check_listings, page)
         yield f"{name} links", functools.partial(check_links, page)
         yield f"{name} commands", functools.partial(check_console, page)
+        if re.match(r"(?!00)\d\d-", name):
+            yield f"{name} parts", functools.partial(check_parts, page)
 
 
 if __name__ == "__main__":
