@@ -31,7 +31,7 @@ def command(name, language):
 class Greeter(tap.Program):
     def __init__(self, language, seconds):
         super().__init__(*command("greeter", language), "0", str(seconds), stream="stdout",
-                         stderr=subprocess.STDOUT)
+                         stderr=subprocess.STDOUT, tidy=False)
         self.port = int(matches(self.line(), r"listening on port (\d+)")[1])
 
     def greets(self, name=b"Ada"):
@@ -129,12 +129,12 @@ def bears_with_those_who_go(language):
 
 def knows_its_arguments(language):
     for arguments in ["x"], ["65536"], ["1", "0"], ["1", "2", "3"], ["-1"]:
-        status, out, err = tap.run(*command("greeter", language), *arguments)
+        status, out, err = tap.run(*command("greeter", language), *arguments, tidy=False)
         equal((status, out, err), (2, "", USAGE))
 
 
 def questions(language):
-    status, out, err = tap.run(*command("questions", language))
+    status, out, err = tap.run(*command("questions", language), tidy=False)
     equal((status, err), (0, ""))
     equal(re.findall(r"(\w+): (handle_\w+)", out),
           [("alice", "handle_write"), ("bob", "handle_read"), ("bob", "handle_write"),
@@ -144,7 +144,7 @@ def questions(language):
 
 
 def spin(language):
-    status, out, err = tap.run(*command("spin", language))
+    status, out, err = tap.run(*command("spin", language), tidy=False)
     equal((status, err), (0, ""))
     found = matches(out, r"talker: (\d+) passes in 0\.5 s, (\d+) of them called handle_write\n"
                          r"honest_talker: 2 passes in 0\.5 s, 1 of them called handle_write\n")
