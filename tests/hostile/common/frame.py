@@ -84,8 +84,10 @@ class Target:
         return [self.connect() for _ in range(count)]
 
     def connect_backlog(self, count):
-        """Connections to a server that does nothing: so many, or as many as its backlog takes."""
-        self.need_descriptors(count)
+        """Connections to a server that does nothing, and need not have descriptors for them: so many, or
+        as many as its backlog takes."""
+        if measure.raise_limit(os.getpid(), count + 100) < count:
+            raise Skip(f"RLIMIT_NOFILE, its own, does not allow {count} connections")
         waiting = {peer.fileno(): peer
                    for peer in (self.connect(blocking=False) for _ in range(count))}
         poll = select.poll()
