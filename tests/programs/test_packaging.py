@@ -111,6 +111,28 @@ def test_units_speak_of_each_other():
 
 
 # ==================================================
+# Debian
+# ==================================================
+
+def contents(*path):
+    with open(os.path.join(SOURCE, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def test_debian_has_this_version():
+    version, = re.findall(r"^  version: '(.*)',$", contents("meson.build"), re.MULTILINE)
+    assert contents("debian", "changelog").startswith(f"asyncore ({version}-")
+
+
+def test_debian_knows_the_versions_of_symbols():
+    """Which version of the library a program needs, for each version that its functions may have."""
+    versions = re.findall(r"^ASYNCORE_(\S+) {", contents("src", "libasyncore.map"), re.MULTILINE)
+    symbols = re.findall(r"^ \(symver\)ASYNCORE_(\S+) (\S+)$", contents("debian", "libasyncore0.symbols"),
+                         re.MULTILINE)
+    equal(symbols, [(version, version + ".0") for version in versions])
+
+
+# ==================================================
 # bash
 # ==================================================
 

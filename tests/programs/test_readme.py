@@ -22,7 +22,7 @@ def blocks(language):
 def test_commands_come_first():
     matches(blocks("sh")[0], r"script/timed +#[^\n]*\nscript/test +#[^\n]*\n")
     for command in ("script/timed", "script/test", "script/bench", "script/lint", "script/analyze",
-                    "script/builds"):
+                    "script/builds", "script/abi", "script/deb"):
         assert command in README
         assert os.access(os.path.join(SOURCE, command), os.X_OK), command
 
@@ -47,6 +47,14 @@ def test_time_server():
         tap.reset(peer)
         tap.is_the_time(receive(connect(port)))
         equal(server.stop(), -signal.SIGTERM)
+
+
+def test_builds():
+    """What it says to meson, CMake and C++ is part of what test_install.py builds."""
+    for language, name in ("meson", "meson.build"), ("cmake", "CMakeLists.txt"), ("cpp", "echo_server.cpp"):
+        block, = blocks(language)
+        with open(os.path.join(SOURCE, "tests", "outside", name), encoding="utf-8") as file:
+            assert block in file.read(), block
 
 
 def test_timec_as_shown():
