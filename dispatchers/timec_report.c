@@ -36,18 +36,14 @@ static const char *protocol(const struct timec_report *report)
  * JSON
  */
 
+/* No host has control characters, nor has a message. */
 static void print_string(const char *text)
 {
     putchar('"');
     for (; *text != '\0'; text++) {
-        const unsigned char c = (unsigned char)*text;
-
-        if (c < 0x20)
-            printf("\\u%04x", c);
-        else if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else
-            putchar(c);
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        putchar(*text);
     }
     putchar('"');
 }

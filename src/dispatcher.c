@@ -315,7 +315,8 @@ static void doom(struct asyncore_dispatcher *self)
 
 static void end(struct asyncore_dispatcher *self)
 {
-    asyncore__timeouts_free(self);
+    asyncore__timeouts_free(self->timeouts);
+    self->timeouts = NULL;
     self->state = ASYNCORE__CLOSED;
     if (!self->doomed && ASYNCORE__CLASS_WITH(self, destroy) != &asyncore_dispatcher_class)
         doom(self);
@@ -338,12 +339,12 @@ int asyncore_detach(struct asyncore_dispatcher *self)
     const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_detach");
     int fd;
 
-    if (rc < 0)
-        return rc;
+    if (rc < 0 || has_lost_its_number(self))
+        return rc < 0 ? rc : -EBADF;
     asyncore__closes(self, "detach");
     fd = release_socket(self);
     end(self);
-    return fd < 0 ? -EBADF : fd;
+    return fd;
 }
 
 /* ==================================================

@@ -173,6 +173,7 @@ bool asynchat__writable(struct asyncore_dispatcher *self);
  * descriptor's number or an object's address cannot do. */
 struct asyncore_channel {
     struct asyncore_dispatcher *dispatcher; /* NULL when the place is unused */
+    struct asyncore_timeouts *timeouts;     /* its limits, should somebody write over it */
     uint64_t generation;                    /* also the order of insertion */
     int fd;
     unsigned interest; /* what the poller watches it for */
@@ -385,8 +386,8 @@ void asyncore__fork_remove(struct asyncore_map *map);
 int asyncore__connect_begins(struct asyncore_dispatcher *self);
 int asyncore__idling_begins(struct asyncore_dispatcher *self);
 int asyncore__timeouts_begin(struct asyncore_dispatcher *self);
-void asyncore__timeouts_end(struct asyncore_dispatcher *self);
-void asyncore__timeouts_free(struct asyncore_dispatcher *self);
+void asyncore__timeouts_end(struct asyncore_timeouts *timeouts);
+void asyncore__timeouts_free(struct asyncore_timeouts *timeouts);
 /* Is the timer one of these, and its dispatcher no more? */
 bool asyncore__timeout_is_lost(const struct asyncore_timer *timer);
 /* ", idle for at most 30 s" */

@@ -96,16 +96,21 @@ int asyncore__reserve(struct asyncore_map *map, int fd)
 }
 
 /* Its descriptor was closed behind the library's back, and the number is another's now. */
-static int put_out(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
+static int put_out(struct asyncore_map *map, struct asyncore_channel *channel)
 {
+    struct asyncore_dispatcher *dispatcher = channel->dispatcher;
     int rc;
 
     if (dispatcher == &map->wakeup) {
         asyncore__wakeup_forget(map);
         return 0;
     }
+    if (asyncore__check(dispatcher) == -EINVAL) {
+        asyncore__lost(map, channel);
+        return 0;
+    }
     asyncore__closes(dispatcher, "closed behind its back");
-    asyncore__channel_remove(map, dispatcher->channel);
+    asyncore__channel_remove(map, channel);
     dispatcher->fd = -1;
     dispatcher->generation++;
     dispatcher->connected = dispatcher->accepting = dispatcher->connecting = false;
@@ -124,7 +129,7 @@ int asyncore__make_way(struct asyncore_map *map, int fd, const struct asyncore_d
     int rc = 0;
 
     while (rc == 0 && channel != NULL && channel->dispatcher != self) {
-        rc = put_out(map, channel->dispatcher);
+        rc = put_out(map, channel);
         channel = asyncore__find(map, fd);
     }
     return rc;
@@ -150,6 +155,7 @@ int asyncore__channel_add(struct asyncore_map *map, struct asyncore_dispatcher *
         return -ENOMEM;
     }
     channel->dispatcher = dispatcher;
+    channel->timeouts = dispatcher->timeouts;
     channel->generation = ++map->generation;
     channel->interest = channel->place = 0;
     channel->asks = asyncore__asks(dispatcher);
@@ -169,13 +175,14 @@ static void vacate(struct asyncore_map *map, struct asyncore_channel *channel)
     asyncore__unlist(map, channel);
     HASH_DEL(map->channels, channel);
     channel->dispatcher = NULL;
+    channel->timeouts = NULL;
     channel->generation = 0;
     LL_PREPEND(map->unused, channel);
 }
 
 void asyncore__channel_remove(struct asyncore_map *map, struct asyncore_channel *channel)
 {
-    asyncore__timeouts_end(channel->dispatcher);
+    asyncore__timeouts_end(channel->timeouts);
     channel->dispatcher->channel = NULL;
     vacate(map, channel);
 }
@@ -186,6 +193,7 @@ int asyncore__lost(struct asyncore_map *map, struct asyncore_channel *channel)
 
     if (asyncore__tracing())
         asyncore__trace_lost(map, channel);
+    asyncore__timeouts_free(channel->timeouts);
     vacate(map, channel);
     snprintf(message, sizeof message,
              "descriptor %d: its dispatcher was written over, or freed, without asyncore_close()",
@@ -218,7 +226,8 @@ int asyncore_close_all(struct asyncore_map *map, bool ignore_all)
     map = asyncore__map(map);
     while (map->channels != NULL) {
         struct asyncore_channel *channel = map->channels;
-        const int rc = asyncore_close(channel->dispatcher);
+        const bool is_there = channel->dispatcher->channel == channel;
+        const int rc = is_there ? asyncore_close(channel->dispatcher) : -EINVAL;
 
         if (rc == -EINVAL)
             asyncore__lost(map, channel);

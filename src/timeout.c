@@ -14,18 +14,14 @@ struct asyncore_timeouts {
     int64_t active_at;                 /* when data came or went the last time */
 };
 
-/* Somebody has written over the dispatcher that had them. */
-static void lost(struct asyncore_timeouts *timeouts, struct asyncore_map *map)
+/* Somebody has written over the dispatcher that had them: its place in the map has them still. */
+static void lost(const struct asyncore_timeouts *timeouts, struct asyncore_map *map)
 {
     struct asyncore_channel *channel = map->channels;
 
-    while (channel != NULL && channel->dispatcher != timeouts->dispatcher)
+    while (channel->timeouts != timeouts)
         channel = channel->hh.next;
-    if (channel != NULL)
-        asyncore__raise(map, asyncore__lost(map, channel));
-    asyncore_cancel(&timeouts->connect);
-    asyncore_cancel(&timeouts->idle);
-    free(timeouts);
+    asyncore__raise(map, asyncore__lost(map, channel));
 }
 
 /* ==================================================
@@ -138,19 +134,18 @@ int asyncore__timeouts_begin(struct asyncore_dispatcher *self)
     return rc == 0 ? asyncore__idling_begins(self) : rc;
 }
 
-void asyncore__timeouts_end(struct asyncore_dispatcher *self)
+void asyncore__timeouts_end(struct asyncore_timeouts *timeouts)
 {
-    if (self->timeouts == NULL)
+    if (timeouts == NULL)
         return;
-    asyncore_cancel(&self->timeouts->connect);
-    asyncore_cancel(&self->timeouts->idle);
+    asyncore_cancel(&timeouts->connect);
+    asyncore_cancel(&timeouts->idle);
 }
 
-void asyncore__timeouts_free(struct asyncore_dispatcher *self)
+void asyncore__timeouts_free(struct asyncore_timeouts *timeouts)
 {
-    asyncore__timeouts_end(self);
-    free(self->timeouts);
-    self->timeouts = NULL;
+    asyncore__timeouts_end(timeouts);
+    free(timeouts);
 }
 
 /* ==================================================
@@ -191,7 +186,7 @@ const char *asyncore__timeouts_check(const struct asyncore_dispatcher *self)
 
     if (timeouts == NULL)
         return NULL;
-    if (timeouts->dispatcher != self)
+    if (timeouts != self->channel->timeouts)
         return "its limits are another dispatcher's";
     if (asyncore__timer_is_set(&timeouts->idle) != (timeouts->idle_limit != 0))
         return "its time of being idle is not as it was limited";
@@ -218,6 +213,8 @@ static int want_timeouts(struct asyncore_dispatcher *self, double seconds)
     if (self->timeouts == NULL)
         return -ENOMEM;
     self->timeouts->dispatcher = self;
+    if (self->channel != NULL)
+        self->channel->timeouts = self->timeouts;
     return 0;
 }
 

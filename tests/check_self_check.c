@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <utlist.h>
 
 static char logged[512]; /* the last message */
 
@@ -236,6 +237,20 @@ START_TEST(test_lists)
 END_TEST
 
 /* The place of one that was closed. */
+/* Both of those who are asked, the wrong way round. */
+START_TEST(test_order_of_a_list)
+{
+    begin();
+    DL_DELETE(map->asked, a);
+    DL_APPEND(map->asked, a);
+    ck_assert_int_eq(asyncore_check(NULL), -ENOTRECOVERABLE);
+    assert_named(fd_b, "the list asked is in disorder behind it");
+    DL_DELETE(map->asked, a);
+    DL_PREPEND(map->asked, a);
+    unmake_world();
+}
+END_TEST
+
 START_TEST(test_unused)
 {
     struct asyncore_channel *unused;
@@ -354,6 +369,11 @@ START_TEST(test_timeouts)
         DAMAGE(world.a.base.timeouts, own, fd_a, "another dispatcher's"),
     }));
     asyncore_cancel((struct asyncore_timer *)own); /* its first member is the one for connecting */
+    own = world.a.base.timeouts;
+    ck_assert_int_eq(asyncore_call_later((struct asyncore_timer *)own, 1000, never, NULL), 0);
+    ck_assert_int_eq(asyncore_check(NULL), -ENOTRECOVERABLE);
+    assert_named(fd_a, "its time of connecting");
+    asyncore_cancel((struct asyncore_timer *)own);
     unmake_world();
 }
 END_TEST
@@ -434,6 +454,41 @@ START_TEST(test_other_interest)
 }
 END_TEST
 
+/* It has somebody with another number.  epoll's tables are the system's, and show nobody. */
+START_TEST(test_other_number)
+{
+    bool is_known;
+
+    begin();
+    is_known = strcmp(map->poller->name, "select") == 0 || strcmp(map->poller->name, "poll") == 0;
+    a->fd = 9999;
+    ck_assert_int_eq(map->poller->check(map, a), is_known ? -1 : 0);
+    a->fd = fd_a;
+    unmake_world();
+}
+END_TEST
+
+/* Who is always ready is in a list of those. */
+START_TEST(test_always_ready)
+{
+    const int fd = open("/dev/null", O_RDWR);
+    struct asyncore_channel stranger = {.fd = fd};
+    size_t count;
+
+    begin();
+    stranger.interest = ASYNCORE__READ;
+    ck_assert_int_eq(map->poller->watch(map, &stranger, ASYNCORE__READ), 0);
+    count = map->always_ready_count;
+    ck_assert_int_eq(map->poller->check(map, &stranger), 1);
+    map->always_ready_count = 0;
+    ck_assert_int_eq(map->poller->check(map, &stranger), count > 0 ? -1 : 1);
+    map->always_ready_count = count;
+    ck_assert_int_eq(map->poller->watch(map, &stranger, 0), 0);
+    unmake_world();
+    close(fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("self_check");
@@ -442,6 +497,7 @@ int main(void)
     tcase_add_test(tcase, test_dispatchers);
     tcase_add_test(tcase, test_places);
     tcase_add_test(tcase, test_lists);
+    tcase_add_test(tcase, test_order_of_a_list);
     tcase_add_test(tcase, test_unused);
     tcase_add_test(tcase, test_doomed);
     tcase_add_test(tcase, test_ready);
@@ -453,5 +509,7 @@ int main(void)
     tcase = add_case(suite, "poller");
     tcase_add_test(tcase, test_stranger_in_the_tables);
     tcase_add_test(tcase, test_other_interest);
+    tcase_add_test(tcase, test_other_number);
+    tcase_add_test(tcase, test_always_ready);
     return run_suite(suite);
 }

@@ -101,11 +101,106 @@ START_TEST(test_zeroed)
 }
 END_TEST
 
+/* ---- and its limits are gone with it, though they are not due for long ---- */
+
+static struct asyncore_dispatcher limited;
+static int descriptor; /* that it had: whose it is nobody knows */
+
+/* On one end of a connection; returns the other. */
+static int zeroed_with_limits(double idle, double connect)
+{
+    int ends[2];
+
+    tcp_pair(ends);
+    ck_assert_int_eq(asyncore_init(&limited, &cases[0].cls, ends[0], NULL), 0);
+    if (idle > 0)
+        ck_assert_int_eq(asyncore_set_idle_timeout(&limited, idle), 0);
+    if (connect > 0)
+        ck_assert_int_eq(asyncore_set_connect_timeout(&limited, connect), 0);
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+    memset(&limited, 0, sizeof limited);
+    descriptor = ends[0];
+    return ends[1];
+}
+
+static const struct {
+    double idle, connect;
+} limits[] = {{1000, 0}, {0, 1000}, {1000, 1000}};
+
+START_TEST(test_limits_of_one_that_an_event_finds)
+{
+    const int peer = zeroed_with_limits(limits[_i].idle, limits[_i].connect);
+
+    send_all(peer, "x");
+    ck_assert_int_eq(asyncore_loop(1000, NULL, -1), -EINVAL);
+    ck_assert_int_eq(asyncore_loop(1000, NULL, -1), 0); /* no timer is left to wait for */
+    close(descriptor);
+    close(peer);
+}
+END_TEST
+
+START_TEST(test_limits_of_one_that_goes_with_its_map)
+{
+    const int peer = zeroed_with_limits(limits[_i].idle, limits[_i].connect);
+
+    ck_assert_int_eq(asyncore_map_free(NULL), 0);
+    close(descriptor);
+    close(peer);
+}
+END_TEST
+
+/* Its descriptor is closed too, and the number comes to another. */
+START_TEST(test_limits_of_one_whose_number_is_lost)
+{
+    static struct probe b;
+    const int peer = zeroed_with_limits(limits[_i].idle, limits[_i].connect);
+    int ends[2];
+
+    tcp_pair(ends);
+    ck_assert_int_eq(dup2(ends[0], descriptor), descriptor);
+    close(ends[0]);
+    probe_init(&b, "B", NULL);
+    b.on_read = recv_some;
+    ck_assert_int_eq(asyncore_set_socket(&b.base, descriptor, NULL), 0);
+    assert_others_are_served(&b, ends[1]);
+    asyncore_close(&b.base);
+    ck_assert_int_eq(asyncore_loop(1000, NULL, -1), 0);
+    close(ends[1]);
+    close(peer);
+}
+END_TEST
+
+static struct probe begun;
+
+/* Begun again without a close, it is there once, and has two places. */
+START_TEST(test_begun_again)
+{
+    const int peer = probe_channel(&begun, "A", NULL), lost = asyncore_fileno(&begun.base);
+    const int other_peer = probe_channel(&begun, "A", NULL);
+
+    asyncore_set_log(count_errors);
+    ck_assert_int_eq(asyncore_check(NULL), -ENOTRECOVERABLE);
+    errors = 0;
+    ck_assert_int_eq(asyncore_close_all(NULL, false), -EINVAL);
+    ck_assert_int_eq(errors, 1);
+    ck_assert_uint_eq(asyncore_map_count(NULL), 0);
+    ck_assert_int_eq(begun.destroyed, 1);
+    close(lost);
+    close(peer);
+    close(other_peer);
+}
+END_TEST
+
 int main(void)
 {
+    const int limit_count = (int)(sizeof limits / sizeof limits[0]);
     Suite *suite = suite_create("written_over");
     TCase *tcase = add_case(suite, "written over");
 
     tcase_add_loop_test(tcase, test_zeroed, 0, (int)(sizeof cases / sizeof cases[0]));
+    tcase_add_loop_test(tcase, test_limits_of_one_that_an_event_finds, 0, limit_count);
+    tcase_add_loop_test(tcase, test_limits_of_one_that_goes_with_its_map, 0, limit_count);
+    tcase_add_loop_test(tcase, test_limits_of_one_whose_number_is_lost, 0, limit_count);
+    tcase_add_test(tcase, test_begun_again);
     return run_suite(suite);
 }

@@ -61,12 +61,22 @@ TCase *add_case(Suite *suite, const char *name)
     return tcase;
 }
 
+static void skip_if_set(const char *variable, const char *who, const char *why)
+{
+    if (getenv(variable) == NULL)
+        return;
+    fprintf(stderr, "skipped: %s %s\n", who, why); /* TAP has no skip in Check */
+    exit(EXIT_SUCCESS);
+}
+
 void skip_if_emulated(const char *why)
 {
-    if (getenv("MESON_EXE_WRAPPER") == NULL)
-        return;
-    fprintf(stderr, "skipped: the emulator %s\n", why); /* TAP has no skip in Check */
-    exit(EXIT_SUCCESS);
+    skip_if_set("MESON_EXE_WRAPPER", "the emulator", why);
+}
+
+void skip_under_valgrind(const char *why)
+{
+    skip_if_set("VALGRIND", "valgrind", why);
 }
 
 int run_suite(Suite *suite)

@@ -23,6 +23,8 @@ TCase *add_case(Suite *suite, const char *name);
 /* Where the tests are run by an emulator, which has limits that no system has: says why, and ends the
  * test. */
 void skip_if_emulated(const char *why);
+/* The same under valgrind, which is no kernel either. */
+void skip_under_valgrind(const char *why);
 
 /* ---- the trace ---- */
 

@@ -73,7 +73,7 @@ void begin(size_t count, const char *what)
     snprintf(script, sizeof script,
              "cd %s; exec 2>/dev/null; say() { echo \"$1\" >&$TIMED_PARENT; }; %s", directory,
              what);
-    timed_workers_begin(team_argv, &sockets, 1, count, report);
+    ck_assert_int_eq(timed_workers_begin(team_argv, &sockets, 1, count, report), 0);
 }
 
 void pass(void)

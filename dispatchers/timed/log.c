@@ -40,20 +40,15 @@ static void write_syslog(int priority, const char *message)
     syslog(priority, "%s", message);
 }
 
-/* The text as JSON has it; what does not fit is left out. */
+/* The text, which is printable, as JSON has it; what does not fit is left out. */
 static void escape(const char *text, char *buffer, size_t size)
 {
     size_t length = 0;
 
-    for (; *text != '\0' && length + 7 < size; text++) {
-        const unsigned char c = (unsigned char)*text;
-
-        if (c == '"' || c == '\\')
-            length += (size_t)snprintf(buffer + length, size - length, "\\%c", c);
-        else if (c < ' ')
-            length += (size_t)snprintf(buffer + length, size - length, "\\u%04x", c);
-        else
-            buffer[length++] = (char)c;
+    for (; *text != '\0' && length + 2 < size; text++) {
+        if (*text == '"' || *text == '\\')
+            buffer[length++] = '\\';
+        buffer[length++] = *text;
     }
     buffer[length] = '\0';
 }

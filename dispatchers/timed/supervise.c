@@ -65,7 +65,8 @@ int timed_supervise_begin(char *const *argv, const struct timed_sockets *sets, s
     for (size_t i = 0; rc == 0 && i < sizeof signals / sizeof signals[0]; i++)
         rc = asyncore_add_signal_handler(&handlers[i], signals[i].signum, signals[i].target, NULL);
     worker_count = count;
-    timed_workers_begin(argv, sets, set_count, count, report);
+    if (rc == 0)
+        rc = timed_workers_begin(argv, sets, set_count, count, report);
     return rc;
 }
 

@@ -99,10 +99,9 @@ static int stand_by(char *const *argv, struct timed_sockets *sockets, int fd)
 #ifdef __linux__
     prctl(PR_SET_NAME, "timed-standby");
 #endif
-    if (asyncore_init(&server, &server_class, fd, NULL) == 0) {
-        timed_workers_begin(argv, sockets, 1, 1, report);
+    if (asyncore_init(&server, &server_class, fd, NULL) == 0 &&
+        timed_workers_begin(argv, sockets, 1, 1, report) == 0)
         status = timed_workers_loop();
-    }
     timed_sockets_close(sockets);
     asyncore_map_free(NULL); /* at which the server sees that all is done */
     return status;
@@ -216,9 +215,7 @@ bool timed_upgrade_hand_on(int signum)
 
 bool timed_upgrade_end(void)
 {
-    if (another_serves)
-        shutdown(asyncore_fileno(&standby), SHUT_WR);
-    return another_serves;
+    return another_serves && shutdown(asyncore_fileno(&standby), SHUT_WR) == 0;
 }
 
 void timed_upgrade_leave(void)

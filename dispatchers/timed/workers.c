@@ -342,15 +342,15 @@ static void bury_the_dead(struct asyncore_signal_handler *self)
  * the whole
  */
 
-void timed_workers_begin(char *const *argv, const struct timed_sockets *sets, size_t set_count,
-                         size_t count, void (*report)(bool success))
+int timed_workers_begin(char *const *argv, const struct timed_sockets *sets, size_t set_count,
+                        size_t count, void (*report)(bool success))
 {
     team.argv = argv;
     team.count = count;
     team.report = report;
     for (size_t i = 0; i < count; i++)
         team.places[i] = (struct place){.sockets = &sets[i % set_count]};
-    asyncore_add_signal_handler(&team.deaths, SIGCHLD, bury_the_dead, NULL);
+    return asyncore_add_signal_handler(&team.deaths, SIGCHLD, bury_the_dead, NULL);
 }
 
 void timed_workers_start(void)

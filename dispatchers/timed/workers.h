@@ -20,9 +20,10 @@ enum { TIMED_WORKERS = 64 };
  *   argv    the program, which is looked for each time that one is started, and its arguments
  *   sets    the sockets of each, set_count of them: as many as workers, or one for all
  *   report  called when all serve for the first time, and then for each timed_workers_upgrade():
- *           with true if all serve anew, with false if those that served go on */
-void timed_workers_begin(char *const *argv, const struct timed_sockets *sets, size_t set_count,
-                         size_t count, void (*report)(bool success));
+ *           with true if all serve anew, with false if those that served go on
+ * Returns 0 or a negative errno. */
+int timed_workers_begin(char *const *argv, const struct timed_sockets *sets, size_t set_count,
+                        size_t count, void (*report)(bool success));
 
 /* Starts the first ones, which is for those who do not begin with an upgrade. */
 void timed_workers_start(void);

@@ -29,7 +29,7 @@ const char *fault_error_name(int error)
 
 static struct {
     enum fault_call call;
-    unsigned nth, seen;
+    unsigned nth;
     int error;
 } slots[FAULT_SLOTS];
 
@@ -47,7 +47,7 @@ void fault_arm(int slot, enum fault_call call, unsigned nth, int error)
 {
     slots[slot].call = call;
     slots[slot].nth = nth;
-    slots[slot].seen = 0;
+    fault_report->seen[slot] = 0;
     slots[slot].error = error;
 }
 
@@ -90,7 +90,8 @@ int fault_check(enum fault_call call, const void *site)
 
     fault_report->called[call] = true;
     for (int i = 0; i < FAULT_SLOTS; i++) {
-        if (slots[i].call != call || slots[i].nth == 0 || ++slots[i].seen != slots[i].nth)
+        if (slots[i].call != call || slots[i].nth == 0 ||
+            __atomic_add_fetch(&fault_report->seen[i], 1, __ATOMIC_RELAXED) != slots[i].nth)
             continue;
         error = slots[i].error;
         fault_report->fired[i]++;

@@ -71,6 +71,15 @@ extern bool fault_closed_behind;
 /* What exit() does; it does not return. */
 extern void (*fault_exit)(int status);
 
+/* ---- other processes ---- */
+
+/* What a child of the library does before it goes on as one; NULL: it says nothing, and ends with
+ * the process that has forked it.  That one goes on once its child has run a program, has ended, or
+ * waits for something: so there is an order in which calls are made. */
+extern void (*fault_child)(void);
+/* In a child: it waits. */
+void fault_let_parent_go_on(void);
+
 /* ---- time ---- */
 
 /* The library waits for nothing: when nothing is ready its clock is set forward.  Before that the
@@ -78,11 +87,12 @@ extern void (*fault_exit)(int status);
 extern bool (*fault_world)(void);
 void fault_sleep(double seconds); /* sets the clock forward */
 
-/* ---- what the process and the one that started it both see ---- */
+/* ---- what all processes of a run see, and the one that started it ---- */
 
 enum { FAULT_SITES = 1024 };
 
 extern struct fault_report {
+    unsigned seen[FAULT_SLOTS]; /* calls of that kind, in whichever process */
     unsigned fired[FAULT_SLOTS];
     unsigned told;   /* how often the library told of an error, in whatever way */
     int first_error; /* that a call returned */

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { NOT_RUN = 127 }; /* a process that was to run a program could not */
+
 static jmp_buf back;
 static int exit_status;
 
@@ -68,7 +70,7 @@ int run_program(int (*program)(int argc, char **argv), char **argv, const char *
             told_otherwise();
         return 0;
     }
-    expect(status == EXIT_FAILURE && contents(STDERR_FILENO)[0] != '\0');
+    expect((status == EXIT_FAILURE || status == NOT_RUN) && contents(STDERR_FILENO)[0] != '\0');
     told_otherwise();
     return status;
 }

@@ -17,6 +17,7 @@ struct scenario {
     /* Kinds of calls after whose failure something is lost and nobody is told, as it says in some
      * header that it must be; ends with FAULT_CALLS.  NULL: none. */
     const enum fault_call *silent;
+    const char *poller; /* with this one alone; NULL: with each */
 };
 
 /* A result of the library, as it comes back to the scenario: a negative one is an error told. Returns

@@ -125,7 +125,7 @@ def unreachable(place):
     with open(os.path.join(HERE, "cannot_be_reached.txt"), encoding="utf-8") as file:
         entries = (entry.split("|") for entry in file if entry.count("|") == 2)
         return next((why.strip() for where, what, why in entries
-                     if where.strip() == name and what.strip() in (text, "*")), None)
+                     if where.strip() == name and what.strip() == text), None)
 
 
 def check_sites(program, reached, files):

@@ -93,12 +93,12 @@ static void scenario_version(void)
 }
 
 static const struct scenario scenarios[] = {
-    {"timec", scenario_timec, NULL},
-    {"timec_json", scenario_timec_json, NULL},
-    {"timec_reset", scenario_timec_reset, NULL},
-    {"timec_udp", scenario_timec_udp, NULL},
-    {"timec_version", scenario_version, NULL},
-    {NULL, NULL, NULL},
+    {"timec", scenario_timec, NULL, NULL},
+    {"timec_json", scenario_timec_json, NULL, NULL},
+    {"timec_reset", scenario_timec_reset, NULL, NULL},
+    {"timec_udp", scenario_timec_udp, NULL, NULL},
+    {"timec_version", scenario_version, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int main(int argc, char **argv)

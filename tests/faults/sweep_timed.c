@@ -1,5 +1,5 @@
 /* sweep_timed.c - the time server's daemon, as a whole. */
-#include "program.h"
+#include "daemon.h"
 
 #include <asyncore.h>
 #include <errno.h>
@@ -12,8 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int timed_main(int argc, char **argv);
-
 /* ==================================================
  * the world: a client over TCP, one over UDP, and then the operator, who asks and ends it
  */
@@ -23,7 +21,7 @@ enum { ASK_TCP, HEAR_TCP, ASK_UDP, HEAR_UDP, TELL, STOP, OVER };
 static int step, client = -1, last;
 static bool served[2];
 
-static bool find_socket(int type, struct sockaddr_in *addr)
+bool find_socket(int type, struct sockaddr_in *addr)
 {
     for (int fd = 0; fd < 64; fd++) {
         int of_type = 0, listens = 0;
@@ -158,8 +156,6 @@ static void scenario_check(void)
 
 /* ---- sockets from elsewhere ---- */
 
-enum { FIRST = 3 };
-
 static int udp_socket(void)
 {
     const struct sockaddr_in addr = loopback();
@@ -169,7 +165,7 @@ static int udp_socket(void)
     return fd;
 }
 
-static void put(int fd, int place)
+void put(int fd, int place)
 {
     if (fd == place)
         return;
@@ -177,29 +173,35 @@ static void put(int fd, int place)
     close(fd);
 }
 
-static void close_if_open(int fd)
+void give_sockets(int count)
 {
-    if (fcntl(fd, F_GETFD) >= 0)
-        close(fd);
+    char number[16];
+
+    snprintf(number, sizeof number, "%d", count);
+    setenv("LISTEN_FDS", number, 1);
+    snprintf(number, sizeof number, "%d", (int)getpid());
+    setenv("LISTEN_PID", number, 1);
+}
+
+void take_back(int count)
+{
+    asyncore_map_free(NULL); /* which has one of them, perhaps */
+    for (int fd = FIRST; fd < FIRST + count; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            close(fd);
 }
 
 static void scenario_activated(void)
 {
     struct sockaddr_in addr;
-    char pid[16];
 
     expect(fcntl(FIRST, F_GETFD) < 0);
     put(udp_socket(), FIRST);
     put(peer_listen(&addr), FIRST + 1);
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    setenv("LISTEN_FDS", "2", 1);
-    setenv("LISTEN_PID", pid, 1);
+    give_sockets(2);
     setenv("LISTEN_FDNAMES", "udp:tcp", 1);
-    if (serve_until(SIGINT, (char *[]){"timed", NULL}) == 0)
-        return;
-    asyncore_map_free(NULL); /* which has one of them, perhaps */
-    close_if_open(FIRST);
-    close_if_open(FIRST + 1);
+    if (serve_until(SIGINT, (char *[]){"timed", NULL}) != 0)
+        take_back(2);
 }
 
 static void scenario_inetd(void)
@@ -287,15 +289,6 @@ static void scenario_chroot(void)
     rmdir(directory);
 }
 
-/* Workers that cannot be started: see cannot_be_reached.txt for others. */
-static void scenario_workers(void)
-{
-    fault_arm(FAULT_SECOND, FAULT_fork, 1, EAGAIN);
-    expect(run_program(timed_main,
-                       (char *[]){"timed", "-p", "0", "-a", "127.0.0.1", "--workers", "2", NULL},
-                       "") == EXIT_FAILURE);
-}
-
 static void scenario_help(void)
 {
     run_program(timed_main, (char *[]){"timed", "--help", NULL}, "usage: timed");
@@ -310,23 +303,29 @@ static const enum fault_call said[] = {FAULT_CLOCK_REALTIME, FAULT_send, FAULT_s
                                        FAULT_sendmsg, FAULT_CALLS};
 
 static const struct scenario scenarios[] = {
-    {"timed", scenario_timed, time_unknown},
-    {"timed_everywhere", scenario_timed_everywhere, time_unknown},
-    {"timed_forbidden", scenario_forbidden, NULL},
-    {"timed_taken", scenario_taken, time_unknown},
-    {"timed_check", scenario_check, NULL},
-    {"timed_activated", scenario_activated, time_unknown},
-    {"timed_inetd", scenario_inetd, time_unknown},
-    {"timed_inetd_refused", scenario_inetd_refused, NULL},
-    {"timed_not_served", scenario_not_served, NULL},
-    {"timed_metrics", scenario_metrics, time_unknown},
-    {"timed_metrics_full", scenario_metrics_full, NULL},
-    {"timed_metrics_here", scenario_metrics_here, time_unknown},
-    {"timed_notified", scenario_notified, said},
-    {"timed_chroot", scenario_chroot, time_unknown},
-    {"timed_workers", scenario_workers, NULL},
-    {"timed_help", scenario_help, NULL},
-    {NULL, NULL, NULL},
+    {"timed", scenario_timed, time_unknown, NULL},
+    {"timed_everywhere", scenario_timed_everywhere, time_unknown, NULL},
+    {"timed_forbidden", scenario_forbidden, NULL, NULL},
+    {"timed_taken", scenario_taken, time_unknown, NULL},
+    {"timed_check", scenario_check, NULL, NULL},
+    {"timed_activated", scenario_activated, time_unknown, NULL},
+    {"timed_inetd", scenario_inetd, time_unknown, NULL},
+    {"timed_inetd_refused", scenario_inetd_refused, NULL, NULL},
+    {"timed_not_served", scenario_not_served, NULL, NULL},
+    {"timed_metrics", scenario_metrics, time_unknown, NULL},
+    {"timed_metrics_full", scenario_metrics_full, NULL, NULL},
+    {"timed_metrics_here", scenario_metrics_here, time_unknown, NULL},
+    {"timed_notified", scenario_notified, said, NULL},
+    {"timed_chroot", scenario_chroot, time_unknown, NULL},
+    {"timed_workers", scenario_workers, said, "epoll"},
+    {"timed_no_workers", scenario_no_workers, said, "epoll"},
+    {"timed_upgrade", scenario_upgrade, said, "epoll"},
+    {"timed_standby", scenario_standby, said, "epoll"},
+    {"timed_no_standby", scenario_no_standby, said, "epoll"},
+    {"timed_worker", scenario_worker, said, "epoll"},
+    {"timed_orphan", scenario_orphan, said, "epoll"},
+    {"timed_help", scenario_help, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 /*
- * wrap_privileges.c - what a process may do, and other processes.  None of it comes to pass: the
- * sweep's own process needs its privileges, and has no other that would stand by for it.
+ * wrap_privileges.c - what a process may do, which does not come to pass, for the sweep's own process
+ * needs its privileges; and other processes.
  */
 #define _GNU_SOURCE
 #include "wrap.h"
@@ -71,6 +71,8 @@ WRAP(int, prctl, (int option, ...))
         return FAULT_CHECK(NO_NEW_PRIVS) != 0 ? -1 : 0;
     case PR_SET_SECCOMP:
         return FAULT_CHECK(SECCOMP) != 0 ? -1 : 0;
+    case PR_SET_NAME:
+        return 0;
     default:
         fault_fail("prctl(%d) is not listed in calls.h", option);
     }
@@ -125,19 +127,54 @@ WRAP(long, syscall, (long number, ...))
  * processes
  */
 
-/* One that says nothing, and ends with the sweep's own. */
+void (*fault_child)(void);
+
+static int gate = -1; /* behind which the parent waits */
+
+void fault_let_parent_go_on(void)
+{
+    if (gate >= 0)
+        close(gate);
+    gate = -1;
+}
+
+static void be_child(int parent_waits)
+{
+    gate = parent_waits;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (fault_child != NULL) {
+        fault_child();
+        return;
+    }
+    fault_let_parent_go_on();
+    for (;;)
+        pause();
+}
+
 WRAP(pid_t, fork, (void))
 {
+    int ends[2];
+    char nothing;
     pid_t pid;
 
     if (FAULT_CHECK(fork) != 0)
         return -1;
+    expect(pipe2(ends, O_CLOEXEC) == 0);
     pid = fork();
-    if (pid != 0)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;)
-        pause();
+    if (pid == 0) {
+        close(ends[0]);
+        be_child(ends[1]);
+        return 0;
+    }
+    close(ends[1]);
+    read(ends[0], &nothing, 1);
+    close(ends[0]);
+    return pid;
+}
+
+WRAP(int, execvp, (const char *file, char *const *argv))
+{
+    return FAULT_CHECK(execvp) != 0 ? -1 : execvp(file, argv);
 }
 
 WRAP(int, socketpair, (int family, int type, int protocol, int ends[2]))

@@ -51,13 +51,26 @@ struct wait {
     int x, y;
 };
 
+static double now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1000 + (double)now.tv_nsec / 1e6;
+}
+
 static int do_wait(struct wait *self, double milliseconds)
 {
+    const double began = now();
     int n;
 
+    fault_let_parent_go_on();
     while ((n = self->wait(self, 0)) == 0 && milliseconds != 0) {
-        if (fault_world != NULL && fault_world())
+        if (fault_world != NULL && fault_world()) {
+            if (milliseconds > 0 && now() - began >= milliseconds)
+                return 0; /* in the world's steps */
             continue;
+        }
         n = self->wait(self, milliseconds < 0 ? LONG : MOMENT);
         if (n == 0 && milliseconds < 0)
             fault_fail("the loop sleeps for ever");

@@ -43,10 +43,10 @@ static short ask_system(int fd)
     struct pollfd found = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI};
 
     real_poll(&found, 1, 0);
-    if ((found.revents & (POLLHUP | POLLERR)) != 0) /* of which one hears unasked */
+    if ((found.revents & (POLLHUP | POLLERR)) != 0) { /* of which one hears unasked */
         pass->may_wake = true;
-    if ((found.revents & (POLLHUP | POLLERR)) != 0)
         found.revents |= POLLIN;
+    }
     if ((found.revents & POLLERR) != 0)
         found.revents |= POLLOUT;
     return found.revents;

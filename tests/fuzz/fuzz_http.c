@@ -11,7 +11,7 @@
 
 int http_server_main(int argc, char **argv);
 #define main http_server_main
-#include "../../examples/http_server.c"
+#include "../../examples/http_server.c" /* NOLINT(bugprone-suspicious-include): a program, whole */
 #undef main
 
 enum { SPLIT = 0xff, REPEAT = 0xfe, PASSES = 200 };
