@@ -1,6 +1,7 @@
 """script/docs makes pages whose links lead somewhere: to another of them, to a place in one, or into the tree."""
 
 import functools
+import glob
 import html.parser
 import os
 import shutil
@@ -72,7 +73,8 @@ def usage():
 def tests():
     files = [f"man/{page.file}.html" for page in mdoc.pages()]
     names = [f"man/{name}.{page.section}.html" for page in mdoc.pages() for name in page.names]
-    texts = [name[:-3] + ".html" for name in os.listdir(os.path.join(SOURCE, "docs")) if name.endswith(".md")]
+    texts = [name[:-3] + ".html" for name in glob.glob("**/*.md", root_dir=os.path.join(SOURCE, "docs"),
+                                                       recursive=True)]
     yield "usage", usage
     yield "manual pages", functools.partial(linked, "man", "mandoc", files, names)
     yield "text", functools.partial(linked, "text", "pandoc", texts)
