@@ -33,6 +33,7 @@ struct session {
     struct asynchat_async_chat chat;
     struct asyncore_timer idle;
     bool head_only, keep_alive, in_body;
+    bool asked;  /* for all that it will: its end of the stream has come */
     int answers; /* begun, and not known to be sent */
 };
 
@@ -288,6 +289,20 @@ static int session_handle_error(struct asyncore_dispatcher *self, int error)
     return 0; /* whether it is there to hear that or not */
 }
 
+/* Who has asked for the last time still wants to be answered. */
+static int session_handle_eof(struct asyncore_dispatcher *base)
+{
+    struct session *self = (struct session *)base;
+
+    self->asked = true;
+    return asynchat_close_when_done(&self->chat);
+}
+
+static bool session_readable(struct asyncore_dispatcher *base)
+{
+    return !((struct session *)base)->asked && asynchat_async_chat_class.readable(base);
+}
+
 static void session_destroy(struct asyncore_dispatcher *self)
 {
     asyncore_cancel(&((struct session *)self)->idle);
@@ -298,6 +313,8 @@ static void session_destroy(struct asyncore_dispatcher *self)
 static const struct asyncore_class session_class = {
     .name = "session",
     .super = &asynchat_async_chat_class,
+    .readable = session_readable,
+    .handle_eof = session_handle_eof,
     .collect_incoming_data = session_collect_incoming_data,
     .found_terminator = session_found_terminator,
     .handle_error = session_handle_error,

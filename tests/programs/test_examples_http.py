@@ -176,6 +176,23 @@ def check_pipelining_is_bounded(language):
     server.end()
 
 
+def check_half_close(language):
+    """Who has asked for the last time, and says so, gets all of the answer."""
+    if language == "py":
+        raise Skip("asyncore takes the end of what comes for the end of the connection")
+    server = Server(language)
+    for requests in 1, 3:
+        peer = connect(server.port)
+        peer.sendall(get("/big.bin", version="1.1") * requests)
+        peer.shutdown(socket.SHUT_WR)
+        answer = receive(peer)
+        equal((answer.count(b"HTTP/1.1 200 OK"), answer[-len(BIG):] == BIG), (requests, True))
+    peer = connect(server.port)
+    peer.shutdown(socket.SHUT_WR)
+    equal(receive(peer), b"")
+    server.end()
+
+
 def check_no_descriptors(language):
     if os.environ.get("VALGRIND"):
         raise Skip("valgrind has a limit of descriptors of its own")
@@ -257,7 +274,7 @@ def check_usage(language):
 
 make_files()
 tap.main((f"{check.__name__[6:]} {language}", lambda check=check, language=language: check(language))
-         for check in (check_answers, check_what_is_answered, check_byte_by_byte, check_no_descriptors,
+         for check in (check_answers, check_what_is_answered, check_byte_by_byte, check_half_close, check_no_descriptors,
                        check_pipelining_is_bounded, check_bad_clients, check_curl, check_client,
                        check_client_cannot_write, check_usage)
          for language in ("c", "py"))
