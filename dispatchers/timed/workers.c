@@ -23,6 +23,7 @@
 
 /* Seconds. */
 #define PATIENCE 30.0      /* in which a new program must serve */
+#define LAST_PATIENCE 4.0  /* in which all must end */
 #define SHORTEST_DELAY 0.1 /* before one that died again is replaced; each time twice as many */
 #define LONGEST_DELAY 10.0
 #define LONG_LIFE 10.0 /* who has served so long has not died at once */
@@ -32,6 +33,7 @@ struct worker {
     struct place *place;
     pid_t pid;
     bool serves, lives, is_silent;
+    struct timed_counts counts; /* as it has last said */
     struct worker *prev, *next;
 };
 
@@ -48,6 +50,8 @@ static struct {
     size_t count;
     struct worker *workers;
     void (*report)(bool success);
+    void (*counted)(const struct timed_counts *sum);
+    struct timed_counts counts; /* of those that are no more */
     struct asyncore_signal_handler deaths;
     struct asyncore_timer patience;
     bool serving;   /* all of them, at least once */
@@ -56,10 +60,11 @@ static struct {
     int status;
 } team;
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): a name has none */
-#define FOREACH_PLACE(place)                                                                       \
-    for (struct place *place = team.places; place < team.places + team.count; place++)
-/* NOLINTEND(bugprone-macro-parentheses) */
+/* Where its places end. */
+static struct place *end_of_places(void)
+{
+    return team.places + team.count;
+}
 
 /* ==================================================
  * one worker
@@ -73,16 +78,24 @@ static bool worker_readable(struct asyncore_dispatcher *self)
     return !((struct worker *)self)->is_silent;
 }
 
-static int worker_handle_read(struct asyncore_dispatcher *self)
+/* Returns what asyncore_recv() does. */
+static ssize_t hear_next(struct worker *worker)
 {
     char text[TIMED_NOTIFY_SIZE + 1];
-    const ssize_t n = asyncore_recv(self, text, sizeof text - 1);
+    const ssize_t n = asyncore_recv(&worker->base, text, sizeof text - 1);
 
-    if (n <= 0)
-        return (int)n;
-    text[n] = '\0';
-    hear((struct worker *)self, text);
-    return 0;
+    if (n > 0) {
+        text[n] = '\0';
+        hear(worker, text);
+    }
+    return n;
+}
+
+static int worker_handle_read(struct asyncore_dispatcher *self)
+{
+    const ssize_t n = hear_next((struct worker *)self);
+
+    return n < 0 ? (int)n : 0;
 }
 
 static int worker_handle_close(struct asyncore_dispatcher *self)
@@ -194,10 +207,10 @@ static void take_over_all(void)
 {
     const bool news = team.upgrading || !team.serving;
 
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         if (place->comes != NULL && !place->comes->serves)
             return;
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         take_over(place);
     asyncore_cancel(&team.patience);
     team.upgrading = false;
@@ -211,7 +224,7 @@ static void give_up(const char *why)
     timed_log(LOG_WARNING, "upgrade: %s: %s; who served goes on", team.argv[0], why);
     asyncore_cancel(&team.patience);
     team.upgrading = false;
-    FOREACH_PLACE (place) {
+    for (struct place *place = team.places; place < end_of_places(); place++) {
         if (place->comes != NULL)
             dismiss(place->comes, SIGKILL);
         place->comes = NULL;
@@ -233,7 +246,7 @@ void timed_workers_upgrade(void)
         return;
     team.upgrading = true;
     asyncore_call_later(&team.patience, PATIENCE, lose_patience, NULL);
-    FOREACH_PLACE (place) {
+    for (struct place *place = team.places; place < end_of_places(); place++) {
         int rc = 0;
 
         asyncore_cancel(&place->again);
@@ -254,31 +267,48 @@ void timed_workers_upgrade(void)
 static void lives(struct worker *worker)
 {
     worker->lives = true;
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         if (place->serves != NULL && !place->serves->lives)
             return;
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         if (place->serves != NULL)
             place->serves->lives = false;
     timed_notify("WATCHDOG=1");
 }
 
+static void count(struct worker *worker, const char *numbers)
+{
+    struct timed_counts sum = team.counts;
+
+    if (!timed_counts_parse(&worker->counts, numbers) || team.counted == NULL)
+        return;
+    DL_FOREACH (team.workers, worker)
+        timed_counts_add(&sum, &worker->counts);
+    team.counted(&sum);
+}
+
+static void hear_line(struct worker *worker, const char *line)
+{
+    if (strncmp(line, TIMED_COUNTS, strlen(TIMED_COUNTS)) == 0) {
+        count(worker, line + strlen(TIMED_COUNTS));
+    } else if (worker->place == NULL) { /* it has been told to end, or has */
+        return;
+    } else if (strcmp(line, "READY=1") == 0) {
+        worker->serves = true;
+        take_over_all();
+    } else if (strcmp(line, "WATCHDOG=1") == 0) {
+        lives(worker);
+    } else if (strcmp(line, TIMED_UPGRADE) == 0) {
+        timed_workers_upgrade();
+    } else if (strncmp(line, "STATUS=", strlen("STATUS=")) == 0 && team.counted == NULL) {
+        timed_notify(line);
+    }
+}
+
 static void hear(struct worker *worker, char *text)
 {
-    if (worker->place == NULL)
-        return;
-    if (team.count == 1 && strncmp(text, "STATUS=", strlen("STATUS=")) == 0)
-        timed_notify(text);
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (strcmp(line, "READY=1") == 0) {
-            worker->serves = true;
-            take_over_all();
-        } else if (strcmp(line, "WATCHDOG=1") == 0) {
-            lives(worker);
-        } else if (strcmp(line, TIMED_UPGRADE) == 0) {
-            timed_workers_upgrade();
-        }
-    }
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        hear_line(worker, line);
 }
 
 /* ==================================================
@@ -318,7 +348,12 @@ static void bury(struct worker *worker, int status)
         place->comes = NULL;
     else if (place != NULL)
         place->serves = NULL;
-    worker->pid = 0; /* which may be another's by now */
+    worker->place = NULL;
+    worker->pid = 0;              /* which may be another's by now */
+    while (hear_next(worker) > 0) /* its last words */
+        ;
+    timed_counts_add(&team.counts, &worker->counts);
+    worker->counts = (struct timed_counts){0};
     asyncore_close(&worker->base);
     if (!team.ending && place != NULL)
         lost(place, came, pid, status);
@@ -353,9 +388,14 @@ int timed_workers_begin(char *const *argv, const struct timed_sockets *sets, siz
     return asyncore_add_signal_handler(&team.deaths, SIGCHLD, bury_the_dead, NULL);
 }
 
+void timed_workers_count(void (*counted)(const struct timed_counts *sum))
+{
+    team.counted = counted;
+}
+
 void timed_workers_start(void)
 {
-    FOREACH_PLACE (place) {
+    for (struct place *place = team.places; place < end_of_places(); place++) {
         const int rc = start(place);
 
         if (rc == 0)
@@ -368,26 +408,38 @@ void timed_workers_start(void)
 
 void timed_workers_signal(int signum)
 {
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         if (place->serves != NULL)
             kill(place->serves->pid, signum);
 }
 
-void timed_workers_end(int status)
+static void tell_all(int signum)
 {
     struct worker *worker;
 
-    if (!team.ending)
+    DL_FOREACH (team.workers, worker)
+        dismiss(worker, signum);
+}
+
+static void kill_all(struct asyncore_timer *self)
+{
+    (void)self;
+    tell_all(SIGKILL);
+}
+
+void timed_workers_end(int status)
+{
+    if (!team.ending) {
         team.status = status;
+        asyncore_call_later(&team.patience, LAST_PATIENCE, kill_all, NULL);
+    }
     team.ending = true;
-    asyncore_cancel(&team.patience);
-    FOREACH_PLACE (place) {
+    for (struct place *place = team.places; place < end_of_places(); place++) {
         asyncore_cancel(&place->again);
         asyncore_cancel(&place->calm);
         place->serves = place->comes = NULL;
     }
-    DL_FOREACH (team.workers, worker)
-        dismiss(worker, SIGTERM);
+    tell_all(SIGTERM);
 }
 
 int timed_workers_loop(void)
@@ -400,5 +452,6 @@ int timed_workers_loop(void)
             return EXIT_FAILURE;
         }
     }
+    asyncore_cancel(&team.patience);
     return team.status;
 }

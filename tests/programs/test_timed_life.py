@@ -414,7 +414,7 @@ def test_parent_that_is_none():
 
 def test_what_does_not_go_together():
     for arguments in (["--workers", "2", "--once", "1"], ["--workers", "2", "--idle", "1"],
-                      ["--workers", "2", "--inetd"], ["--workers", "2", "--metrics-file", "x"],
+                      ["--workers", "2", "--inetd"],
                       ["--chroot", "/", "--metrics-file", "x"]):
         code, out, err = run(timed(), *arguments)
         equal((code, out), (2, ""))
