@@ -21,15 +21,6 @@ def ask_udp(port, address="127.0.0.1", patience=tap.PATIENCE):
         return peer.recv(100)
 
 
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
-
-
 def listener(kind, address="127.0.0.1"):
     peer = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
     peer.bind((address, 0))
@@ -116,7 +107,7 @@ def test_listen_by_name():
 
 
 def test_listen_on_ipv6():
-    if not has_ipv6():
+    if not tap.has_ipv6():
         raise tap.Skip("no IPv6 here")
     server = Program(timed(), "--port", "0", "--listen", "::1")
     port = int(matches(server.line(), r"listening on port (\d+)")[1])
@@ -136,7 +127,7 @@ def test_answer_comes_from_the_address_that_was_asked():
     equal(server.line(), f"listening on port {port}")
     for address in "127.0.0.1", "127.0.0.2", "127.1.2.3":
         tap.is_the_time(ask_udp(port, address))  # a connected socket hears no other
-    if has_ipv6():
+    if tap.has_ipv6():
         tap.is_the_time(ask_udp(port, "::1"))
     equal(server.stop(), 0)
 
@@ -176,7 +167,7 @@ def test_check():
 
 def test_activated_in_any_order():
     kinds = socket.SOCK_STREAM, socket.SOCK_DGRAM
-    addresses = ["127.0.0.1", "127.0.0.2"] + (["::1"] if has_ipv6() else [])
+    addresses = ["127.0.0.1", "127.0.0.2"] + (["::1"] if tap.has_ipv6() else [])
     all_kinds = [(kind, address) for kind in kinds for address in addresses]
     for order in all_kinds, all_kinds[::-1], all_kinds[:1], all_kinds[-1:]:
         sockets = [listener(*kind) for kind in order]
