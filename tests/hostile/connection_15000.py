@@ -11,7 +11,7 @@ from common.protocols import reset
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build"))
 COUNT = 15000
-REQUESTS, LOAD_LIMIT = 100000, 130  # how many, and in how many seconds
+REQUESTS, LOAD_LIMIT = 50000, 130  # how many, and in how many seconds
 FEWEST = {"proxy": 2000}  # whose descriptors are twice as many: as many as it may have
 HEAVY = True
 SKIP = {"chat": "each guest is told of each: 112,500,000 lines"}
