@@ -383,6 +383,21 @@ def test_killed_with_all_that_it_started():
         wait_for(lambda: all(is_gone(pid) for pid in mine), "somebody lives on")
 
 
+def test_killed_while_one_hangs_that_it_started():
+    for options in [], ["--workers", "2"]:
+        installed = Installed()
+        manager = Manager(*options, path=installed.path)
+        parent = manager.pid if options else children(manager.pid)[0]
+        before = children(parent)
+        installed.install_script("trap '' TERM; while sleep 0.1; do :; done")
+        manager.program.process.send_signal(signal.SIGUSR2)
+        wait_for(lambda: len(children(parent)) > len(before), "no other program is started")
+        mine = [*before, *children(parent), parent]
+        manager.program.process.kill()
+        manager.program.process.wait()
+        wait_for(lambda: all(is_gone(pid) for pid in mine), "somebody lives on")
+
+
 def test_the_one_after_an_upgrade_dies():
     manager = Manager()
     manager.upgrade()
