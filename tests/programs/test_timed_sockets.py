@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import re
 import shlex
+import signal
 import socket
 import subprocess
 
@@ -103,6 +105,20 @@ def test_listen_by_name():
     server = Program(timed(), "--port", "0", "--listen", "localhost")
     port = int(matches(server.line(), r"listening on port (\d+)")[1])
     tap.is_the_time(receive(socket.create_connection(("localhost", port), tap.PATIENCE)))
+    equal(server.stop(), 0)
+
+
+def test_listen_on_an_address_twice():
+    server = Program(timed(), "-p", "0", *["-l", "127.0.0.1", "-l", "127.0.0.2"] * 2)
+    port = int(matches(server.line(), r"listening on port (\d+)")[1])
+    for address in "127.0.0.1", "127.0.0.2":
+        tap.is_the_time(receive(connect(port, address)))
+        tap.is_the_time(ask_udp(port, address))
+    server.process.send_signal(signal.SIGUSR1)
+    equal(server.line(), "tcp: 2 answered; udp: 2 answered")
+    equal([re.sub(r" fd \d+", "", server.line()) for _ in range(4)],
+          [f"<time_server listening 127.0.0.1:{port}>", "<time_datagram>",
+           f"<time_server listening 127.0.0.2:{port}>", "<time_datagram>"])
     equal(server.stop(), 0)
 
 
