@@ -9,17 +9,14 @@
 
 #include "log.h"
 #include "notify.h"
-#include "parent.h"
-#include "spawn.h"
+#include "worker.h"
 
 #include <asyncore.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <utlist.h>
 
 /* Seconds. */
 #define PATIENCE 30.0      /* in which a new program must serve */
@@ -27,15 +24,6 @@
 #define SHORTEST_DELAY 0.1 /* before one that died again is replaced; each time twice as many */
 #define LONGEST_DELAY 10.0
 #define LONG_LIFE 10.0 /* who has served so long has not died at once */
-
-struct worker {
-    struct asyncore_dispatcher base; /* our end of the socket between us */
-    struct place *place;
-    pid_t pid;
-    bool serves, lives, is_silent;
-    struct timed_counts counts; /* as it has last said */
-    struct worker *prev, *next;
-};
 
 struct place {
     const struct timed_sockets *sockets;
@@ -48,10 +36,8 @@ static struct {
     char *const *argv;
     struct place places[TIMED_WORKERS];
     size_t count;
-    struct worker *workers;
     void (*report)(bool success);
     void (*counted)(const struct timed_counts *sum);
-    struct timed_counts counts; /* of those that are no more */
     struct asyncore_signal_handler deaths;
     struct asyncore_timer patience;
     bool serving;   /* all of them, at least once */
@@ -67,96 +53,21 @@ static struct place *end_of_places(void)
 }
 
 /* ==================================================
- * one worker
+ * one place
  */
 
-static void hear(struct worker *worker, char *text);
-
-/* Of one that has nothing to say any more, the end is waited for. */
-static bool worker_readable(struct asyncore_dispatcher *self)
-{
-    return !((struct worker *)self)->is_silent;
-}
-
-/* Returns what asyncore_recv() does. */
-static ssize_t hear_next(struct worker *worker)
-{
-    char text[TIMED_NOTIFY_SIZE + 1];
-    const ssize_t n = asyncore_recv(&worker->base, text, sizeof text - 1);
-
-    if (n > 0) {
-        text[n] = '\0';
-        hear(worker, text);
-    }
-    return n;
-}
-
-static int worker_handle_read(struct asyncore_dispatcher *self)
-{
-    const ssize_t n = hear_next((struct worker *)self);
-
-    return n < 0 ? (int)n : 0;
-}
-
-static int worker_handle_close(struct asyncore_dispatcher *self)
-{
-    ((struct worker *)self)->is_silent = true;
-    return 0;
-}
-
-static void worker_destroy(struct asyncore_dispatcher *self)
-{
-    struct worker *worker = (struct worker *)self;
-
-    DL_DELETE(team.workers, worker);
-    free(worker);
-}
-
-static const struct asyncore_class worker_class = {
-    .name = "worker",
-    .super = &asyncore_dispatcher_class,
-    .readable = worker_readable,
-    .writable = asyncore_never,
-    .handle_read = worker_handle_read,
-    .handle_close = worker_handle_close,
-    .destroy = worker_destroy,
-};
+static void hear(struct worker *worker, const char *line);
+static void start_again(struct asyncore_timer *self);
 
 /* Returns 0 or a negative errno. */
 static int start(struct place *place)
 {
-    struct worker *worker = calloc(1, sizeof *worker);
-    int channel, rc;
+    const int rc = worker_start(&place->comes, team.argv, place->sockets, hear);
 
-    if (worker == NULL)
-        return -ENOMEM;
-    worker->pid = timed_spawn(team.argv, place->sockets, &channel);
-    rc = worker->pid < 0 ? (int)worker->pid
-                         : asyncore_init(&worker->base, &worker_class, channel, NULL);
-    if (rc < 0) {
-        if (worker->pid > 0)
-            kill(worker->pid, SIGKILL);
-        free(worker);
-        return rc;
-    }
-    worker->place = place;
-    place->comes = worker;
-    DL_APPEND(team.workers, worker);
-    return 0;
+    if (rc == 0)
+        place->comes->place = place;
+    return rc;
 }
-
-static void dismiss(struct worker *worker, int signum)
-{
-    worker->place = NULL;
-    if (worker->pid > 0)
-        kill(worker->pid, signum);
-}
-
-/* ==================================================
- * one place
- */
-
-static void start_again(struct asyncore_timer *self);
 
 /* The first that dies is replaced at once, those that die again and again more and more seldom. */
 static void start_later(struct place *place)
@@ -193,7 +104,7 @@ static void take_over(struct place *place)
     if (place->comes == NULL)
         return;
     if (place->serves != NULL)
-        dismiss(place->serves, SIGTERM);
+        worker_dismiss(place->serves, SIGTERM);
     place->serves = place->comes;
     place->comes = NULL;
     asyncore_call_later(&place->calm, LONG_LIFE, calm_down, NULL);
@@ -226,7 +137,7 @@ static void give_up(const char *why)
     team.upgrading = false;
     for (struct place *place = team.places; place < end_of_places(); place++) {
         if (place->comes != NULL)
-            dismiss(place->comes, SIGKILL);
+            worker_dismiss(place->comes, SIGKILL);
         place->comes = NULL;
         if (team.serving && place->serves == NULL)
             start_later(place);
@@ -278,16 +189,15 @@ static void lives(struct worker *worker)
 
 static void count(struct worker *worker, const char *numbers)
 {
-    struct timed_counts sum = team.counts;
+    struct timed_counts sum;
 
     if (!timed_counts_parse(&worker->counts, numbers) || team.counted == NULL)
         return;
-    DL_FOREACH (team.workers, worker)
-        timed_counts_add(&sum, &worker->counts);
+    sum = worker_counts();
     team.counted(&sum);
 }
 
-static void hear_line(struct worker *worker, const char *line)
+static void hear(struct worker *worker, const char *line)
 {
     if (strncmp(line, TIMED_COUNTS, strlen(TIMED_COUNTS)) == 0) {
         count(worker, line + strlen(TIMED_COUNTS));
@@ -303,12 +213,6 @@ static void hear_line(struct worker *worker, const char *line)
     } else if (strncmp(line, "STATUS=", strlen("STATUS=")) == 0 && team.counted == NULL) {
         timed_notify(line);
     }
-}
-
-static void hear(struct worker *worker, char *text)
-{
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
-        hear_line(worker, line);
 }
 
 /* ==================================================
@@ -348,26 +252,20 @@ static void bury(struct worker *worker, int status)
         place->comes = NULL;
     else if (place != NULL)
         place->serves = NULL;
-    worker->place = NULL;
-    worker->pid = 0;              /* which may be another's by now */
-    while (hear_next(worker) > 0) /* its last words */
-        ;
-    timed_counts_add(&team.counts, &worker->counts);
-    worker->counts = (struct timed_counts){0};
-    asyncore_close(&worker->base);
+    worker_bury(worker);
     if (!team.ending && place != NULL)
         lost(place, came, pid, status);
 }
 
 static void bury_the_dead(struct asyncore_signal_handler *self)
 {
-    struct worker *worker;
     int status;
     pid_t pid;
 
     (void)self;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        DL_SEARCH_SCALAR(team.workers, worker, pid, pid);
+        struct worker *const worker = worker_find(pid);
+
         if (worker != NULL)
             bury(worker, status);
     }
@@ -413,18 +311,10 @@ void timed_workers_signal(int signum)
             kill(place->serves->pid, signum);
 }
 
-static void tell_all(int signum)
-{
-    struct worker *worker;
-
-    DL_FOREACH (team.workers, worker)
-        dismiss(worker, signum);
-}
-
 static void kill_all(struct asyncore_timer *self)
 {
     (void)self;
-    tell_all(SIGKILL);
+    worker_dismiss_all(SIGKILL);
 }
 
 void timed_workers_end(int status)
@@ -439,12 +329,12 @@ void timed_workers_end(int status)
         asyncore_cancel(&place->calm);
         place->serves = place->comes = NULL;
     }
-    tell_all(SIGTERM);
+    worker_dismiss_all(SIGTERM);
 }
 
 int timed_workers_loop(void)
 {
-    while (!team.ending || team.workers != NULL) {
+    while (!team.ending || worker_is_left()) {
         const int rc = asyncore_poll(-1, NULL);
 
         if (rc < 0) {
