@@ -463,6 +463,19 @@ def test_workers():
     wait_for(lambda: all(is_gone(pid) for pid in workers), "a worker lives on")
 
 
+def test_status_of_workers():
+    """It is of all of them, also of those who have been told to end."""
+    manager = Manager("--workers", "2")
+    manager.ask()
+    manager.program.process.send_signal(signal.SIGUSR1)
+    manager.hear("STATUS=2 workers; tcp: 1 answered; udp: 1 answered")
+    manager.upgrade()
+    manager.ask()
+    manager.program.process.send_signal(signal.SIGUSR1)
+    manager.hear("STATUS=2 workers; tcp: 2 answered; udp: 2 answered")
+    manager.stop()
+
+
 def test_workers_that_cannot_start():
     with tempfile.TemporaryDirectory() as directory:
         program = os.path.join(directory, "timed")
