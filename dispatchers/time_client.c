@@ -181,7 +181,7 @@ static int ask(struct time_client *client)
 {
     const ssize_t n = asyncore_sendto(&client->base, "", 0, NULL, 0);
 
-    if (++client->questions == TIME_CLIENT_QUESTIONS)
+    if (n >= 0 && ++client->questions == TIME_CLIENT_QUESTIONS)
         asyncore_cancel(&client->again);
     /* What cannot be sent just now is as good as lost. */
     return n == -EAGAIN || n == -ENOBUFS || n == -ENOMEM ? 0 : (int)n;

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
 
 /* A close with input unread is a reset, and a reset may overtake the answer.  So what the client
  * has sent is read and forgotten; one that sends faster than it is read is not waited for. */
@@ -152,11 +155,22 @@ static int time_server_handle_accepted(struct asyncore_dispatcher *self, int fd,
  * a descriptor to spare
  */
 
-/* Of the listener itself, so that it can be had again without a file to open. */
+/* One that can be had again without a path; where there is an eventfd, of a file of its own, which helps
+ * also when it is the system that has no file left. */
+static int open_spare(int listener)
+{
+#ifdef __linux__
+    (void)listener;
+    return eventfd(0, EFD_CLOEXEC);
+#else
+    return fcntl(listener, F_DUPFD_CLOEXEC, 0);
+#endif
+}
+
 static void keep_spare(struct time_server *server)
 {
     if (server->spare < 0)
-        server->spare = fcntl(asyncore_fileno(&server->base), F_DUPFD_CLOEXEC, 0);
+        server->spare = open_spare(asyncore_fileno(&server->base));
 }
 
 static void give_spare(struct time_server *server)

@@ -141,6 +141,9 @@ START_TEST(test_udp_late_timeout)
     poll_once(NULL); /* the second question, for which it was time long ago */
     usleep(100000);
     assert_done(-ETIMEDOUT);
+    for (unsigned i = 0; i < client.questions; i++)
+        hear(peer, &addr);
+    ck_assert_int_eq(recv(peer, &addr, sizeof addr, MSG_DONTWAIT), -1);
     close(peer);
 }
 END_TEST

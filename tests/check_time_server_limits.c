@@ -58,6 +58,19 @@ ssize_t __wrap_send(int fd, const void *data, size_t size, int flags)
     return -1;
 }
 
+int __real_accept4(int fd, struct sockaddr *addr, socklen_t *size, int flags);
+int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *size, int flags);
+
+static bool full; /* the system has one file left: the server's spare one */
+
+int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *size, int flags)
+{
+    if (!full || server.spare < 0)
+        return __real_accept4(fd, addr, size, flags);
+    errno = ENFILE;
+    return -1;
+}
+
 /* ---- what does not go out at once ---- */
 
 START_TEST(test_answer_that_waits)
@@ -172,6 +185,24 @@ START_TEST(test_no_descriptor_left)
 }
 END_TEST
 
+START_TEST(test_no_file_left)
+{
+    int clients[3];
+
+    trace_log();
+    serve();
+    for (int i = 0; i < 3; i++)
+        clients[i] = tcp_connect(&server_addr);
+    full = true;
+    poll_once(NULL);
+    assert_trace("[error] ");
+    ck_assert_uint_eq(server.starved, 1);
+    ck_assert_int_ge(server.spare, 0);
+    for (int i = 0; i < 3; i++)
+        assert_answer(clients[i]);
+}
+END_TEST
+
 /* Nor is there the spare one: the clients wait, and nobody spins. */
 START_TEST(test_no_spare_descriptor_left)
 {
@@ -255,6 +286,7 @@ int main(void)
     tcase_add_test(tcase, test_all_that_wait_are_answered);
     tcase_add_test(tcase, test_limit);
     tcase_add_test(tcase, test_no_descriptor_left);
+    tcase_add_test(tcase, test_no_file_left);
     tcase_add_test(tcase, test_no_spare_descriptor_left);
     tcase_add_test(tcase, test_closed_by_whom_it_tells);
     tcase_add_test(tcase, test_socket_from_elsewhere);

@@ -27,7 +27,8 @@ int __real_getaddrinfo(const char *host, const char *service, const struct addri
 
 static int binds, bind_from, bind_to, bind_error; /* which of them fail, and with what */
 static bool udp_alone;
-static int lookup_error, lookup_times = 1; /* so often it has each address */
+static int lookup_error, lookup_times = 1;
+static uint32_t lookup_step; /* between the addresses that are found, if it is done several times */
 
 int __wrap_bind(int fd, const struct sockaddr *addr, socklen_t addrlen)
 {
@@ -54,8 +55,12 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
 
         if (rc != 0)
             return rc;
-        while (*list != NULL)
+        while (*list != NULL) {
+            if (lookup_step > 0)
+                ((struct sockaddr_in *)(void *)(*list)->ai_addr)->sin_addr.s_addr =
+                    htonl(INADDR_LOOPBACK + lookup_step * (uint32_t)i);
             list = &(*list)->ai_next;
+        }
     }
     return 0;
 }
@@ -170,10 +175,22 @@ START_TEST(test_name_without_an_address_here)
 }
 END_TEST
 
+START_TEST(test_address_that_a_name_has_twice)
+{
+    lookup_times = 2;
+    ck_assert_int_eq(open_on("localhost", "127.0.0.1"), 0);
+    for (size_t i = 0; i < sockets.count; i++)
+        ck_assert_int_eq(timed_port_of(sockets.list[i].fd), sockets.port);
+    ck_assert_uint_le(sockets.count, 4); /* IPv4, IPv6 */
+    timed_sockets_close(&sockets);
+}
+END_TEST
+
 START_TEST(test_more_addresses_than_there_is_room_for)
 {
-    options = (struct timed_options){.tcp = true, .workers = 2, .listen = {{"127.0.0.1"}, 1}};
+    options = (struct timed_options){.tcp = true, .listen = {{"127.0.0.1"}, 1}};
     lookup_times = TIMED_SOCKETS;
+    lookup_step = 1;
     ck_assert_int_eq(timed_listen(&sockets, &options, message, sizeof message), 0);
     ck_assert_uint_eq(sockets.count, TIMED_SOCKETS);
     timed_sockets_close(&sockets);
@@ -381,6 +398,7 @@ int main(void)
     tcase_add_test(tcase, test_another_port_is_chosen);
     tcase_add_test(tcase, test_address_that_the_machine_has_not);
     tcase_add_test(tcase, test_name_without_an_address_here);
+    tcase_add_test(tcase, test_address_that_a_name_has_twice);
     tcase_add_test(tcase, test_more_addresses_than_there_is_room_for);
     tcase_add_test(tcase, test_texts_that_are_no_addresses);
     tcase_add_test(tcase, test_lookup_that_fails);

@@ -144,6 +144,22 @@ START_TEST(test_begin_and_end)
 }
 END_TEST
 
+START_TEST(test_one_does_not_end)
+{
+    begin(2, "if mkdir first; then trap '' TERM; fi; say READY=1; while sleep 0.01 && kill -0 "
+             "$PPID; do :; done");
+    timed_workers_start();
+    wait_until(successes == 1);
+    timed_workers_end(0);
+    for (int i = 0; i < 4; i++)
+        pass();
+    ck_assert(!are_buried());
+    timed_workers_end(0); /* it is no reason to wait longer */
+    calls.later += 5;
+    ck_assert_int_eq(finish(), 0);
+}
+END_TEST
+
 START_TEST(test_one_ends_before_it_serves)
 {
     begin(2, "exit 7");
@@ -308,7 +324,7 @@ START_TEST(test_status_of_one)
 {
     begin(1, "say READY=1; say STATUS=fine; " SERVE);
     timed_workers_start();
-    wait_until(strcmp(told(), "STATUS=fine\n") == 0);
+    wait_until(strcmp(told(), "STATUS=fine") == 0);
     ck_assert_int_eq(finish(), 0);
 }
 END_TEST
@@ -328,6 +344,60 @@ START_TEST(test_watchdog_of_all)
 }
 END_TEST
 
+/* What they have done: also of those that are no more, and what they have said with their last breath. */
+
+static struct timed_counts sum;
+static int countings;
+
+static void counted(const struct timed_counts *counts)
+{
+    sum = *counts;
+    countings++;
+}
+
+static const struct timed_counts some = {.tcp = {1, 2}, .udp = {[TIME_LIMITED] = 3}, .starved = 4};
+
+static void say_counts(char *text, size_t size, const char *before, const char *after)
+{
+    char numbers[TIMED_COUNTS_TEXT];
+
+    timed_counts_print(&some, numbers, sizeof numbers);
+    snprintf(text, size, "%ssay 'COUNTS=%s'; %s", before, numbers, after);
+}
+
+START_TEST(test_counts_of_all)
+{
+    char text[2048];
+
+    say_counts(text, sizeof text, "say READY=1; say COUNTS=; say COUNTS=1; ", SERVE);
+    begin(3, text);
+    timed_workers_count(counted);
+    timed_workers_start();
+    wait_until(countings == 3);
+    ck_assert_uint_eq(sum.tcp[0], 3);
+    ck_assert_uint_eq(sum.tcp[1], 6);
+    ck_assert_uint_eq(sum.udp[TIME_LIMITED], 9);
+    ck_assert_uint_eq(sum.starved, 12);
+    ck_assert_int_eq(finish(), 0);
+}
+END_TEST
+
+START_TEST(test_counts_of_the_dead)
+{
+    char text[2048];
+
+    say_counts(text, sizeof text, "say READY=1; if mkdir first; then ",
+               "exit 0; fi; mkdir second; " SERVE);
+    begin(1, text);
+    timed_workers_count(counted);
+    timed_workers_start();
+    wait_until(exists("second"));
+    ck_assert_int_eq(countings, 1);
+    ck_assert_uint_eq(sum.tcp[1], 2);
+    ck_assert_int_eq(finish(), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("workers");
@@ -340,6 +410,7 @@ int main(void)
     tcase_add_test(tcase, test_no_descriptors);
     tcase = add_case(suite, "workers");
     tcase_add_test(tcase, test_begin_and_end);
+    tcase_add_test(tcase, test_one_does_not_end);
     tcase_add_test(tcase, test_one_ends_before_it_serves);
     tcase_add_test(tcase, test_one_is_killed_before_it_serves);
     tcase_add_test(tcase, test_who_dies_is_replaced);
@@ -353,5 +424,7 @@ int main(void)
     tcase = add_case(suite, "words");
     tcase_add_test(tcase, test_status_of_one);
     tcase_add_test(tcase, test_watchdog_of_all);
+    tcase_add_test(tcase, test_counts_of_all);
+    tcase_add_test(tcase, test_counts_of_the_dead);
     return run_suite(suite);
 }

@@ -22,8 +22,8 @@ void limit_descriptors(rlim_t limit);
 
 /* So many of them are to do this; they have a function "say". */
 void begin(size_t count, const char *what);
-#define SERVE "say READY=1; while sleep 0.01; do :; done"
-#define SERVE_UNTIL_DIE "say READY=1; until [ -e die ]; do sleep 0.01; done"
+#define SERVE "say READY=1; while sleep 0.01 && kill -0 $PPID; do :; done"
+#define SERVE_UNTIL_DIE "say READY=1; until [ -e die ] || ! kill -0 $PPID; do sleep 0.01; done"
 
 /* A short pass; and as many as it takes. */
 void pass(void);

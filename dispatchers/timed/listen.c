@@ -110,6 +110,22 @@ static int prepare(int fd, const struct sockaddr *addr, socklen_t addrlen, int t
     return type == SOCK_STREAM ? listen(fd, TIME_BACKLOG) : 0;
 }
 
+/* A name may have an address twice, and two names the same one. */
+static bool is_open(const struct timed_sockets *sockets, const struct sockaddr *addr,
+                    socklen_t addrlen, int type)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct sockaddr_storage bound;
+        socklen_t size = sizeof bound;
+
+        if (sockets->list[i].type == type &&
+            getsockname(sockets->list[i].fd, (struct sockaddr *)&bound, &size) == 0 &&
+            size == addrlen && memcmp(&bound, addr, size) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Where the system is to choose the port, it does so once, and the others get the same.  Returns 0 or
  * a negative errno. */
 static int open_socket(struct timed_sockets *sockets, struct sockaddr *addr, socklen_t addrlen,
@@ -123,6 +139,8 @@ static int open_socket(struct timed_sockets *sockets, struct sockaddr *addr, soc
         return -EMFILE;
     if (choose)
         *port = htons((in_port_t)sockets->chosen);
+    if (is_open(sockets, addr, addrlen, type))
+        return 0;
     fd = socket(addr->sa_family, type, 0);
     if (fd < 0)
         return -errno;

@@ -2,6 +2,7 @@
 #include "log.h"
 
 #include "command.h"
+#include "system_log.h"
 
 #include <asyncore.h>
 #include <inttypes.h>
@@ -33,11 +34,6 @@ static void write_text(int priority, const char *message)
 static void write_journal(int priority, const char *message)
 {
     fprintf(stderr, "<%d>%s\n", priority, message);
-}
-
-static void write_syslog(int priority, const char *message)
-{
-    syslog(priority, "%s", message);
 }
 
 /* The text, which is printable, as JSON has it; what does not fit is left out. */
@@ -90,7 +86,7 @@ void timed_log(int priority, const char *format, ...)
 {
     va_list args;
 
-    if (write_message != write_syslog && !somebody_reads())
+    if (write_message != system_log && !somebody_reads())
         return;
     va_start(args, format);
     write_formatted(priority, "", format, args);
@@ -104,6 +100,7 @@ void timed_fail(int status, const char *format, ...)
     va_start(args, format);
     write_formatted(LOG_ERR, write_message == write_text ? "timed: " : "", format, args);
     va_end(args);
+    timed_log_end();
     exit(status);
 }
 
@@ -142,12 +139,17 @@ static bool is_socket(void)
 void timed_log_begin(const struct timed_options *options)
 {
     if (options->syslog || (options->inetd && is_socket())) {
-        openlog(command_name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
-        write_message = write_syslog;
+        system_log_open("/dev/log");
+        write_message = system_log;
     } else if (options->log_json) {
         write_message = write_json;
     } else {
         write_message = is_journal() ? write_journal : write_text;
     }
     asyncore_set_log(write_for_library);
+}
+
+void timed_log_end(void)
+{
+    system_log_close();
 }

@@ -146,6 +146,18 @@ static void prepare_upgrade(const struct timed_options *options, char **argv)
         timed_log(LOG_WARNING, "no process to stand by for SIGUSR2: %s", strerror(-rc));
 }
 
+static void begin_metrics(const struct timed_options *options)
+{
+    const char *file = options->metrics_file;
+    const int rc = file != NULL ? timed_metrics_begin(file) : 0;
+
+    if (rc == 0)
+        return;
+    clean_up();
+    timed_fail(EXIT_FAILURE, "--metrics-file %s: %s%s", file, strerror(-rc),
+               rc == -EACCES ? " (its directory must be one that --user may write to)" : "");
+}
+
 static void enter_sandbox(const struct timed_options *options)
 {
     const int directory = timed_metrics_directory();
@@ -171,15 +183,14 @@ static void serve(const struct timed_options *options)
 
     sets[0].count = 0; /* they are dispatchers' */
     if (rc == 0)
-        rc = timed_status_begin();
-    if (rc == 0)
         rc = timed_notify_begin_watchdog(NULL);
     if (rc < 0)
         fail("serve", rc);
-    if (options->metrics_file != NULL)
-        rc = timed_metrics_begin(options->metrics_file);
+    if (options->workers == 0) /* or it is the parent's */
+        begin_metrics(options);
+    rc = timed_status_begin();
     if (rc < 0)
-        fail(options->metrics_file, rc);
+        fail("status", rc);
     enter_sandbox(options);
     say_port(options);
     timed_notify("READY=1");
@@ -197,13 +208,29 @@ static void run(void)
         timed_fail(EXIT_FAILURE, "no listening socket is left");
 }
 
-static int supervise(const struct timed_options *options, char **argv)
+/* These two are the rest of the process's life, and return its exit status. */
+
+static int be_server(const struct timed_options *options, char **argv)
+{
+    int rc;
+
+    prepare_upgrade(options, argv);
+    rc = timed_signals_begin();
+    if (rc < 0)
+        fail("signals", rc);
+    serve(options);
+    run();
+    return EXIT_SUCCESS;
+}
+
+static int be_supervisor(const struct timed_options *options, char **argv)
 {
     const int rc = timed_supervise_begin(argv, sets, set_count, (size_t)options->workers);
     int status;
 
     if (rc < 0)
         fail("signals", rc);
+    begin_metrics(options);
     say_port(options);
     status = timed_supervise();
     clean_up();
@@ -213,7 +240,7 @@ static int supervise(const struct timed_options *options, char **argv)
 int main(int argc, char **argv)
 {
     static struct timed_options options;
-    int rc;
+    int status = EXIT_SUCCESS;
 
     open_standard_streams();
     setvbuf(stderr, NULL, _IOLBF, 1024); /* a line is one write */
@@ -225,16 +252,11 @@ int main(int argc, char **argv)
     open_sockets(&options);
     if (options.check) {
         clean_up();
-        return EXIT_SUCCESS;
+    } else {
+        drop_privileges(&options);
+        status = options.workers > 0 && !timed_has_parent() ? be_supervisor(&options, argv)
+                                                            : be_server(&options, argv);
     }
-    drop_privileges(&options);
-    if (options.workers > 0 && !timed_has_parent())
-        return supervise(&options, argv);
-    prepare_upgrade(&options, argv);
-    rc = timed_signals_begin();
-    if (rc < 0)
-        fail("signals", rc);
-    serve(&options);
-    run();
-    return EXIT_SUCCESS;
+    timed_log_end();
+    return status;
 }

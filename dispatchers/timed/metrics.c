@@ -2,9 +2,7 @@
 #include "metrics.h"
 
 #include "log.h"
-#include "serve.h"
 
-#include <asyncore.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,11 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SECONDS = 15, TEXT = 4096 };
+enum { TEXT = 4096 };
 
 static int directory = -1;
 static char file[NAME_MAX + 1], beside[NAME_MAX + 1];
-static struct asyncore_timer timer;
 
 /* ==================================================
  * the text
@@ -35,22 +32,21 @@ static size_t add(char *text, size_t length, const char *transport,
 }
 
 /* All of it fits: the numbers have 20 digits at most. */
-static size_t render(char text[TEXT])
+static size_t render(const struct timed_counts *counts, char text[TEXT])
 {
-    const struct timed_counts counts = timed_serve_counts();
     size_t length = (size_t)snprintf(
         text, TEXT,
         "# HELP timed_requests_total Requests, by transport and by what became of them.\n"
         "# TYPE timed_requests_total counter\n");
 
-    length = add(text, length, "tcp", counts.tcp);
-    length = add(text, length, "udp", counts.udp);
+    length = add(text, length, "tcp", counts->tcp);
+    length = add(text, length, "udp", counts->udp);
     length += (size_t)snprintf(text + length, TEXT - length,
                                "# HELP timed_no_descriptor_total How often there was no descriptor "
                                "for a client.\n"
                                "# TYPE timed_no_descriptor_total counter\n"
                                "timed_no_descriptor_total %" PRIu64 "\n",
-                               counts.starved);
+                               counts->starved);
     return length;
 }
 
@@ -58,45 +54,37 @@ static size_t render(char text[TEXT])
  * the file: written beside, and put in its place, so that nobody reads half of it
  */
 
-static int write_beside(void)
+static int write_beside(const struct timed_counts *counts)
 {
     char text[TEXT];
-    const size_t length = render(text);
+    const size_t length = render(counts, text);
     const int fd =
         openat(directory, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     ssize_t n;
+    int error;
 
     if (fd < 0)
         return -errno;
     n = write(fd, text, length);
-    if (n >= 0 && n != (ssize_t)length)
-        errno = ENOSPC;
-    if (n != (ssize_t)length) {
-        const int error = errno;
-
-        close(fd);
-        return -error;
-    }
-    return close(fd) < 0 ? -errno : 0;
+    error = n < 0 ? errno : ENOSPC;
+    if (close(fd) < 0)
+        return -errno;
+    return n == (ssize_t)length ? 0 : -error;
 }
 
-int timed_metrics_write(void)
+static int write_file(const struct timed_counts *counts)
 {
-    int rc;
+    const int rc = write_beside(counts);
 
-    if (directory < 0)
-        return 0;
-    rc = write_beside();
     if (rc == 0 && renameat(directory, beside, directory, file) < 0)
-        rc = -errno;
+        return -errno;
     return rc;
 }
 
-static void write_now(struct asyncore_timer *self)
+void timed_metrics_write(const struct timed_counts *counts)
 {
-    const int rc = timed_metrics_write();
+    const int rc = directory >= 0 ? write_file(counts) : 0;
 
-    (void)self;
     if (rc < 0)
         timed_log(LOG_WARNING, "metrics file %s: %s", file, strerror(-rc));
 }
@@ -118,7 +106,6 @@ static int open_directory(const char *path)
 
 void timed_metrics_close(void)
 {
-    asyncore_cancel(&timer);
     if (directory >= 0)
         close(directory);
     directory = -1;
@@ -128,6 +115,7 @@ int timed_metrics_begin(const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
+    const struct timed_counts none = {0};
     int rc;
 
     if (name[0] == '\0')
@@ -139,19 +127,10 @@ int timed_metrics_begin(const char *path)
     directory = open_directory(path);
     if (directory < 0)
         return -errno;
-    rc = timed_metrics_write();
-    if (rc == 0)
-        rc = asyncore_call_every(&timer, SECONDS, write_now, NULL);
+    rc = write_file(&none);
     if (rc < 0)
         timed_metrics_close();
     return rc;
-}
-
-void timed_metrics_end(void)
-{
-    if (directory >= 0)
-        write_now(&timer);
-    timed_metrics_close();
 }
 
 int timed_metrics_directory(void)

@@ -1,19 +1,18 @@
-/* metrics.h - what timed has done until now, for Prometheus: a file that is written anew every 15
- * seconds, as node_exporter's textfile collector reads it. */
+/* metrics.h - what timed has done until now, for Prometheus: a file, as node_exporter's textfile
+ * collector reads it. */
 #ifndef TIMED_METRICS_H
 #define TIMED_METRICS_H
 
-/* Writes path, and every 15 seconds again.  The directory is opened here, and stays open.  Returns 0
+#include "counts.h"
+
+/* Opens the directory of path, which stays open, and writes path: nothing has been done yet.  Returns 0
  * or a negative errno. */
 int timed_metrics_begin(const char *path);
 
-/* Now; does nothing if there was no beginning.  Returns 0 or a negative errno. */
-int timed_metrics_write(void);
+/* Puts another one in its place; what goes wrong is logged.  Does nothing if there was no beginning. */
+void timed_metrics_write(const struct timed_counts *counts);
 
-/* Writes it for the last time, if there was a beginning. */
-void timed_metrics_end(void);
-
-/* The same, but that it writes nothing. */
+/* Writes it no more. */
 void timed_metrics_close(void);
 
 /* The descriptor of its directory; -1 if there is none. */

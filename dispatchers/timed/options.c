@@ -245,8 +245,6 @@ static const char *contradiction(const struct timed_options *options)
         return "--workers starts programs, which are not in an empty directory: leave --chroot out";
     if (options->workers > 0 && (options->inetd || options->idle > 0 || options->once > 0))
         return "--workers replaces those that end: leave --inetd, --idle and --once out";
-    if (options->workers > 0 && options->metrics_file != NULL)
-        return "--workers count each for itself: leave --metrics-file out";
     if (options->chroot != NULL && options->metrics_file != NULL)
         return "--metrics-file would not be in the new root: leave --chroot out";
     return NULL;

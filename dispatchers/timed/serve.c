@@ -219,9 +219,8 @@ void timed_serve_end(void)
     ended = true;
     asyncore_cancel(&waiting);
     asyncore_cancel(&idle);
-    for (size_t i = 0; i < server_count; i++) {
+    for (size_t i = 0; i < server_count; i++)
         asyncore_close(&servers[i].base);
-    }
     for (size_t i = 0; i < datagram_count; i++)
         asyncore_close(&datagrams[i].base);
 }

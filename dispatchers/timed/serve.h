@@ -2,8 +2,8 @@
 #ifndef TIMED_SERVE_H
 #define TIMED_SERVE_H
 
+#include "counts.h"
 #include "sockets.h"
-#include "time_service.h"
 
 /* Makes a dispatcher of each socket, in the default map; the sockets are theirs from here on, also
  * when this fails.  given must stay.  Returns 0 or a negative errno. */
@@ -14,11 +14,6 @@ void timed_serve_waiting(void);
 
 /* Takes no more requests. */
 void timed_serve_end(void);
-
-struct timed_counts {
-    uint64_t tcp[TIME_OUTCOMES], udp[TIME_OUTCOMES];
-    uint64_t starved; /* how often there was no descriptor for a client */
-};
 
 /* What has become of all requests until now. */
 struct timed_counts timed_serve_counts(void);

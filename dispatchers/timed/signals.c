@@ -1,12 +1,9 @@
 /* signals.c - signals, see signals.h. */
 #include "signals.h"
 
-#include "counters.h"
-#include "log.h"
-#include "metrics.h"
 #include "notify.h"
-#include "sandbox.h"
 #include "serve.h"
+#include "status.h"
 #include "stop.h"
 #include "upgrade.h"
 
@@ -28,9 +25,8 @@ static void tell(struct asyncore_signal_handler *self)
     (void)self;
     if (timed_upgrade_hand_on(SIGUSR1))
         return;
-    timed_counters_log();
-    timed_log(LOG_NOTICE, "%s", timed_sandbox_state());
-    timed_metrics_write();
+    timed_status_log();
+    timed_status_say();
 }
 
 /* There is nothing to read anew, and it must not end us. */

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 enum { FIRST = 3 /* where LISTEN_FDS begins */ };
 
@@ -60,6 +63,16 @@ static void heed_signals(const sigset_t *mask)
     sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
+/* A program that hangs, or is none of ours, does not notice by itself that its parent is gone. */
+static void end_with(pid_t parent)
+{
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    if (getppid() != parent)
+        _exit(EXIT_FAILURE);
+}
+
 static _Noreturn void run(char *const *argv, const struct timed_sockets *sockets, int parent,
                           const sigset_t *mask)
 {
@@ -82,6 +95,7 @@ static _Noreturn void run(char *const *argv, const struct timed_sockets *sockets
 pid_t timed_spawn(char *const *argv, const struct timed_sockets *sockets, int *child)
 {
     sigset_t all, mask;
+    const pid_t own = getpid();
     int ends[2], error;
     pid_t pid;
 
@@ -91,8 +105,10 @@ pid_t timed_spawn(char *const *argv, const struct timed_sockets *sockets, int *c
     sigprocmask(SIG_SETMASK, &all, &mask);
     pid = fork();
     error = errno;
-    if (pid == 0)
+    if (pid == 0) {
+        end_with(own);
         run(argv, sockets, ends[1], &mask);
+    }
     sigprocmask(SIG_SETMASK, &mask, NULL);
     close(ends[1]);
     if (pid < 0) {

@@ -8,7 +8,7 @@
 
 /* Runs the program argv[0], looked for as a shell does, in a new process, with these arguments and
  * this process's environment.  It finds the sockets by LISTEN_FDS, and its end of a socket to this
- * process by TIMED_PARENT (parent.h).
+ * process by TIMED_PARENT (parent.h).  It does not outlive this process.
  *   child  gets this process's end of that, which keeps messages apart and ends when either process
  *          does
  * A program that cannot be run is one that ends with the status 127.  Returns its number, or a

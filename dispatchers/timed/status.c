@@ -1,32 +1,85 @@
 /* status.c - see status.h. */
 #include "status.h"
 
-#include "counters.h"
+#include "log.h"
+#include "metrics.h"
 #include "notify.h"
+#include "parent.h"
+#include "sandbox.h"
+#include "serve.h"
+#include "sockets.h"
+#include "workers.h"
 
 #include <asyncore.h>
+#include <stdio.h>
 
 enum { SECONDS = 15 };
 
 static struct asyncore_timer timer;
 
+static void tell_parent(const struct timed_counts *counts)
+{
+    char numbers[TIMED_COUNTS_TEXT], message[TIMED_NOTIFY_SIZE];
+
+    snprintf(message, sizeof message, TIMED_COUNTS "%s",
+             timed_counts_print(counts, numbers, sizeof numbers));
+    timed_notify(message);
+}
+
+void timed_status_say(void)
+{
+    const struct timed_counts counts = timed_serve_counts();
+    char line[TIMED_COUNTS_TEXT];
+
+    timed_notify_status(timed_counts_line(&counts, line, sizeof line));
+    if (timed_has_parent())
+        tell_parent(&counts);
+    timed_metrics_write(&counts);
+}
+
 static void say(struct asyncore_timer *self)
 {
-    char line[TIMED_COUNTERS_LINE];
-
     (void)self;
-    timed_notify_status(timed_counters_line(line, sizeof line));
+    timed_status_say();
 }
 
 int timed_status_begin(void)
 {
-    if (!timed_notify_is_open())
+    if (!timed_notify_is_open() && timed_metrics_directory() < 0)
         return 0;
-    say(&timer);
+    timed_status_say();
     return asyncore_call_every(&timer, SECONDS, say, NULL);
 }
 
 void timed_status_end(void)
 {
     asyncore_cancel(&timer);
+}
+
+static void log_dispatchers(void)
+{
+    size_t left = asyncore_map_count(NULL);
+    char line[TIMED_COUNTS_TEXT];
+
+    for (int fd = 0; left > 0; fd++) {
+        const struct asyncore_dispatcher *dispatcher = asyncore_map_get(NULL, fd);
+
+        if (dispatcher == NULL)
+            continue;
+        left--;
+        if (timed_port_of(fd) < 0) /* leads to another process of ours */
+            continue;
+        asyncore_repr(dispatcher, line, sizeof line);
+        timed_log(LOG_NOTICE, "%s", line);
+    }
+}
+
+void timed_status_log(void)
+{
+    const struct timed_counts counts = timed_serve_counts();
+    char line[TIMED_COUNTS_TEXT];
+
+    timed_log(LOG_NOTICE, "%s", timed_counts_line(&counts, line, sizeof line));
+    log_dispatchers();
+    timed_log(LOG_NOTICE, "%s", timed_sandbox_state());
 }

@@ -1,9 +1,18 @@
-/* status.h - what timed has done until now, for whoever started it: systemctl status shows it. */
+/* status.h - says what timed has done until now, to whoever wants to know. */
 #ifndef TIMED_STATUS_H
 #define TIMED_STATUS_H
 
-/* Says it by notify.h, if anybody wants to hear, now and every 15 seconds.  Returns 0 or a negative errno. */
+/* Now, and every 15 seconds: to the one that started this process, for whom systemctl status shows it,
+ * and into the file of metrics.h.  If neither is there nothing is done.  Returns 0 or a negative errno. */
 int timed_status_begin(void);
+
+/* Once more. */
+void timed_status_say(void);
+
+/* No more. */
 void timed_status_end(void);
+
+/* To the log: all in one line, one line for each dispatcher of a socket, and one for the sandbox. */
+void timed_status_log(void);
 
 #endif

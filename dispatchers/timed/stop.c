@@ -13,8 +13,8 @@ static bool stopped;
 void timed_stop_serving(void)
 {
     timed_serve_end();
-    timed_metrics_end();
     timed_status_end();
+    timed_metrics_close();
     timed_notify_end_watchdog();
 }
 
@@ -24,6 +24,7 @@ void timed_stop(void)
     timed_notify("STOPPING=1");
     if (timed_upgrade_end()) /* and the loop with it */
         return;
+    timed_status_say();
     timed_stop_serving();
     timed_upgrade_leave();
     timed_parent_leave();

@@ -1,5 +1,5 @@
 /* supervise.c - timed --workers, see workers.h. */
-#include "log.h"
+#include "metrics.h"
 #include "notify.h"
 #include "workers.h"
 
@@ -14,11 +14,18 @@ static size_t worker_count;
 /* Also after an upgrade that failed: then those serve that served before. */
 static void report(bool success)
 {
-    char state[64];
-
     (void)success;
-    snprintf(state, sizeof state, "READY=1\nSTATUS=%zu workers serve", worker_count);
-    timed_notify(state);
+    timed_notify("READY=1");
+}
+
+static void counted(const struct timed_counts *sum)
+{
+    char line[TIMED_COUNTS_TEXT], status[TIMED_COUNTS_TEXT + 32];
+
+    snprintf(status, sizeof status, "%zu workers; %s", worker_count,
+             timed_counts_line(sum, line, sizeof line));
+    timed_notify_status(status);
+    timed_metrics_write(sum);
 }
 
 static void end(struct asyncore_signal_handler *self)
@@ -67,6 +74,7 @@ int timed_supervise_begin(char *const *argv, const struct timed_sockets *sets, s
     worker_count = count;
     if (rc == 0)
         rc = timed_workers_begin(argv, sets, set_count, count, report);
+    timed_workers_count(counted);
     return rc;
 }
 

@@ -9,31 +9,21 @@
 
 #include "log.h"
 #include "notify.h"
-#include "parent.h"
-#include "spawn.h"
+#include "worker.h"
 
 #include <asyncore.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <utlist.h>
 
 /* Seconds. */
 #define PATIENCE 30.0      /* in which a new program must serve */
+#define LAST_PATIENCE 4.0  /* in which all must end */
 #define SHORTEST_DELAY 0.1 /* before one that died again is replaced; each time twice as many */
 #define LONGEST_DELAY 10.0
 #define LONG_LIFE 10.0 /* who has served so long has not died at once */
-
-struct worker {
-    struct asyncore_dispatcher base; /* our end of the socket between us */
-    struct place *place;
-    pid_t pid;
-    bool serves, lives, is_silent;
-    struct worker *prev, *next;
-};
 
 struct place {
     const struct timed_sockets *sockets;
@@ -46,8 +36,8 @@ static struct {
     char *const *argv;
     struct place places[TIMED_WORKERS];
     size_t count;
-    struct worker *workers;
     void (*report)(bool success);
+    void (*counted)(const struct timed_counts *sum);
     struct asyncore_signal_handler deaths;
     struct asyncore_timer patience;
     bool serving;   /* all of them, at least once */
@@ -56,94 +46,28 @@ static struct {
     int status;
 } team;
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): a name has none */
-#define FOREACH_PLACE(place)                                                                       \
-    for (struct place *place = team.places; place < team.places + team.count; place++)
-/* NOLINTEND(bugprone-macro-parentheses) */
-
-/* ==================================================
- * one worker
- */
-
-static void hear(struct worker *worker, char *text);
-
-/* Of one that has nothing to say any more, the end is waited for. */
-static bool worker_readable(struct asyncore_dispatcher *self)
+/* Where its places end. */
+static struct place *end_of_places(void)
 {
-    return !((struct worker *)self)->is_silent;
-}
-
-static int worker_handle_read(struct asyncore_dispatcher *self)
-{
-    char text[TIMED_NOTIFY_SIZE + 1];
-    const ssize_t n = asyncore_recv(self, text, sizeof text - 1);
-
-    if (n <= 0)
-        return (int)n;
-    text[n] = '\0';
-    hear((struct worker *)self, text);
-    return 0;
-}
-
-static int worker_handle_close(struct asyncore_dispatcher *self)
-{
-    ((struct worker *)self)->is_silent = true;
-    return 0;
-}
-
-static void worker_destroy(struct asyncore_dispatcher *self)
-{
-    struct worker *worker = (struct worker *)self;
-
-    DL_DELETE(team.workers, worker);
-    free(worker);
-}
-
-static const struct asyncore_class worker_class = {
-    .name = "worker",
-    .super = &asyncore_dispatcher_class,
-    .readable = worker_readable,
-    .writable = asyncore_never,
-    .handle_read = worker_handle_read,
-    .handle_close = worker_handle_close,
-    .destroy = worker_destroy,
-};
-
-/* Returns 0 or a negative errno. */
-static int start(struct place *place)
-{
-    struct worker *worker = calloc(1, sizeof *worker);
-    int channel, rc;
-
-    if (worker == NULL)
-        return -ENOMEM;
-    worker->pid = timed_spawn(team.argv, place->sockets, &channel);
-    rc = worker->pid < 0 ? (int)worker->pid
-                         : asyncore_init(&worker->base, &worker_class, channel, NULL);
-    if (rc < 0) {
-        if (worker->pid > 0)
-            kill(worker->pid, SIGKILL);
-        free(worker);
-        return rc;
-    }
-    worker->place = place;
-    place->comes = worker;
-    DL_APPEND(team.workers, worker);
-    return 0;
-}
-
-static void dismiss(struct worker *worker, int signum)
-{
-    worker->place = NULL;
-    if (worker->pid > 0)
-        kill(worker->pid, signum);
+    return team.places + team.count;
 }
 
 /* ==================================================
  * one place
  */
 
+static void hear(struct worker *worker, const char *line);
 static void start_again(struct asyncore_timer *self);
+
+/* Returns 0 or a negative errno. */
+static int start(struct place *place)
+{
+    const int rc = worker_start(&place->comes, team.argv, place->sockets, hear);
+
+    if (rc == 0)
+        place->comes->place = place;
+    return rc;
+}
 
 /* The first that dies is replaced at once, those that die again and again more and more seldom. */
 static void start_later(struct place *place)
@@ -180,7 +104,7 @@ static void take_over(struct place *place)
     if (place->comes == NULL)
         return;
     if (place->serves != NULL)
-        dismiss(place->serves, SIGTERM);
+        worker_dismiss(place->serves, SIGTERM);
     place->serves = place->comes;
     place->comes = NULL;
     asyncore_call_later(&place->calm, LONG_LIFE, calm_down, NULL);
@@ -194,10 +118,10 @@ static void take_over_all(void)
 {
     const bool news = team.upgrading || !team.serving;
 
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         if (place->comes != NULL && !place->comes->serves)
             return;
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         take_over(place);
     asyncore_cancel(&team.patience);
     team.upgrading = false;
@@ -211,9 +135,9 @@ static void give_up(const char *why)
     timed_log(LOG_WARNING, "upgrade: %s: %s; who served goes on", team.argv[0], why);
     asyncore_cancel(&team.patience);
     team.upgrading = false;
-    FOREACH_PLACE (place) {
+    for (struct place *place = team.places; place < end_of_places(); place++) {
         if (place->comes != NULL)
-            dismiss(place->comes, SIGKILL);
+            worker_dismiss(place->comes, SIGKILL);
         place->comes = NULL;
         if (team.serving && place->serves == NULL)
             start_later(place);
@@ -233,7 +157,7 @@ void timed_workers_upgrade(void)
         return;
     team.upgrading = true;
     asyncore_call_later(&team.patience, PATIENCE, lose_patience, NULL);
-    FOREACH_PLACE (place) {
+    for (struct place *place = team.places; place < end_of_places(); place++) {
         int rc = 0;
 
         asyncore_cancel(&place->again);
@@ -254,30 +178,40 @@ void timed_workers_upgrade(void)
 static void lives(struct worker *worker)
 {
     worker->lives = true;
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         if (place->serves != NULL && !place->serves->lives)
             return;
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         if (place->serves != NULL)
             place->serves->lives = false;
     timed_notify("WATCHDOG=1");
 }
 
-static void hear(struct worker *worker, char *text)
+static void count(struct worker *worker, const char *numbers)
 {
-    if (worker->place == NULL)
+    struct timed_counts sum;
+
+    if (!timed_counts_parse(&worker->counts, numbers) || team.counted == NULL)
         return;
-    if (team.count == 1 && strncmp(text, "STATUS=", strlen("STATUS=")) == 0)
-        timed_notify(text);
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (strcmp(line, "READY=1") == 0) {
-            worker->serves = true;
-            take_over_all();
-        } else if (strcmp(line, "WATCHDOG=1") == 0) {
-            lives(worker);
-        } else if (strcmp(line, TIMED_UPGRADE) == 0) {
-            timed_workers_upgrade();
-        }
+    sum = worker_counts();
+    team.counted(&sum);
+}
+
+static void hear(struct worker *worker, const char *line)
+{
+    if (strncmp(line, TIMED_COUNTS, strlen(TIMED_COUNTS)) == 0) {
+        count(worker, line + strlen(TIMED_COUNTS));
+    } else if (worker->place == NULL) { /* it has been told to end, or has */
+        return;
+    } else if (strcmp(line, "READY=1") == 0) {
+        worker->serves = true;
+        take_over_all();
+    } else if (strcmp(line, "WATCHDOG=1") == 0) {
+        lives(worker);
+    } else if (strcmp(line, TIMED_UPGRADE) == 0) {
+        timed_workers_upgrade();
+    } else if (strncmp(line, "STATUS=", strlen("STATUS=")) == 0 && team.counted == NULL) {
+        timed_notify(line);
     }
 }
 
@@ -318,21 +252,20 @@ static void bury(struct worker *worker, int status)
         place->comes = NULL;
     else if (place != NULL)
         place->serves = NULL;
-    worker->pid = 0; /* which may be another's by now */
-    asyncore_close(&worker->base);
+    worker_bury(worker);
     if (!team.ending && place != NULL)
         lost(place, came, pid, status);
 }
 
 static void bury_the_dead(struct asyncore_signal_handler *self)
 {
-    struct worker *worker;
     int status;
     pid_t pid;
 
     (void)self;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        DL_SEARCH_SCALAR(team.workers, worker, pid, pid);
+        struct worker *const worker = worker_find(pid);
+
         if (worker != NULL)
             bury(worker, status);
     }
@@ -353,9 +286,14 @@ int timed_workers_begin(char *const *argv, const struct timed_sockets *sets, siz
     return asyncore_add_signal_handler(&team.deaths, SIGCHLD, bury_the_dead, NULL);
 }
 
+void timed_workers_count(void (*counted)(const struct timed_counts *sum))
+{
+    team.counted = counted;
+}
+
 void timed_workers_start(void)
 {
-    FOREACH_PLACE (place) {
+    for (struct place *place = team.places; place < end_of_places(); place++) {
         const int rc = start(place);
 
         if (rc == 0)
@@ -368,31 +306,35 @@ void timed_workers_start(void)
 
 void timed_workers_signal(int signum)
 {
-    FOREACH_PLACE (place)
+    for (struct place *place = team.places; place < end_of_places(); place++)
         if (place->serves != NULL)
             kill(place->serves->pid, signum);
 }
 
+static void kill_all(struct asyncore_timer *self)
+{
+    (void)self;
+    worker_dismiss_all(SIGKILL);
+}
+
 void timed_workers_end(int status)
 {
-    struct worker *worker;
-
-    if (!team.ending)
+    if (!team.ending) {
         team.status = status;
+        asyncore_call_later(&team.patience, LAST_PATIENCE, kill_all, NULL);
+    }
     team.ending = true;
-    asyncore_cancel(&team.patience);
-    FOREACH_PLACE (place) {
+    for (struct place *place = team.places; place < end_of_places(); place++) {
         asyncore_cancel(&place->again);
         asyncore_cancel(&place->calm);
         place->serves = place->comes = NULL;
     }
-    DL_FOREACH (team.workers, worker)
-        dismiss(worker, SIGTERM);
+    worker_dismiss_all(SIGTERM);
 }
 
 int timed_workers_loop(void)
 {
-    while (!team.ending || team.workers != NULL) {
+    while (!team.ending || worker_is_left()) {
         const int rc = asyncore_poll(-1, NULL);
 
         if (rc < 0) {
@@ -400,5 +342,6 @@ int timed_workers_loop(void)
             return EXIT_FAILURE;
         }
     }
+    asyncore_cancel(&team.patience);
     return team.status;
 }

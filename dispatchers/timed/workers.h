@@ -9,12 +9,15 @@
 #ifndef TIMED_WORKERS_H
 #define TIMED_WORKERS_H
 
+#include "counts.h"
 #include "sockets.h"
 
 enum { TIMED_WORKERS = 64 };
 
 /* What a worker says beside the words of sd_notify(3): SIGUSR2 has come to it, and not to us. */
 #define TIMED_UPGRADE "UPGRADE=1"
+/* And what it has done until now: what timed_counts_print() makes of it stands behind this. */
+#define TIMED_COUNTS "COUNTS="
 
 /* Prepares for count workers, 1 to TIMED_WORKERS, each in its process.  None is started yet.
  *   argv    the program, which is looked for each time that one is started, and its arguments
@@ -24,6 +27,10 @@ enum { TIMED_WORKERS = 64 };
  * Returns 0 or a negative errno. */
 int timed_workers_begin(char *const *argv, const struct timed_sockets *sets, size_t set_count,
                         size_t count, void (*report)(bool success));
+
+/* Has counted called each time that a worker says what it has done, with the sum of what all have done
+ * until now, also those that are no more. */
+void timed_workers_count(void (*counted)(const struct timed_counts *sum));
 
 /* Starts the first ones, which is for those who do not begin with an upgrade. */
 void timed_workers_start(void);
@@ -35,7 +42,7 @@ void timed_workers_upgrade(void);
 /* Sends this signal to all that serve. */
 void timed_workers_signal(int signum);
 
-/* Tells all to end, and no other is started. */
+/* Tells all to end, and no other is started; who does not within four seconds is killed. */
 void timed_workers_end(int status);
 
 /* Runs the loop of the default map until all have ended.  Returns what was given to

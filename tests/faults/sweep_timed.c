@@ -1,6 +1,8 @@
 /* sweep_timed.c - the time server's daemon, as a whole. */
 #include "daemon.h"
 
+#include "timed/system_log.h"
+
 #include <asyncore.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -282,6 +284,36 @@ static void scenario_notified(void)
     close(manager);
 }
 
+/* Its daemon is started anew.  Not by --syslog: the machine's own would get it all. */
+static int start_log(const struct sockaddr_un *addr)
+{
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    expect(fd >= 0 && bind(fd, (const struct sockaddr *)addr, sizeof *addr) == 0);
+    return fd;
+}
+
+static void scenario_system_log(void)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int log_daemon;
+
+    expect(mkdtemp(directory) != NULL);
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s/log", directory);
+    log_daemon = start_log(&addr);
+    system_log_open(addr.sun_path);
+    system_log(LOG_INFO, "hello");
+    close(log_daemon);
+    unlink(addr.sun_path);
+    system_log(LOG_INFO, "nobody hears this");
+    log_daemon = start_log(&addr);
+    system_log(LOG_INFO, "hello again");
+    close(log_daemon);
+    unlink(addr.sun_path);
+    system_log_close();
+    rmdir(directory);
+}
+
 static void scenario_chroot(void)
 {
     expect(mkdtemp(directory) != NULL);
@@ -316,6 +348,7 @@ static const struct scenario scenarios[] = {
     {"timed_metrics_full", scenario_metrics_full, NULL, NULL},
     {"timed_metrics_here", scenario_metrics_here, time_unknown, NULL},
     {"timed_notified", scenario_notified, said, NULL},
+    {"timed_system_log", scenario_system_log, NULL, NULL},
     {"timed_chroot", scenario_chroot, time_unknown, NULL},
     {"timed_workers", scenario_workers, said, "epoll"},
     {"timed_no_workers", scenario_no_workers, said, "epoll"},

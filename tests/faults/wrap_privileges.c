@@ -72,6 +72,7 @@ WRAP(int, prctl, (int option, ...))
     case PR_SET_SECCOMP:
         return FAULT_CHECK(SECCOMP) != 0 ? -1 : 0;
     case PR_SET_NAME:
+    case PR_SET_PDEATHSIG: /* be_child() has done so */
         return 0;
     default:
         fault_fail("prctl(%d) is not listed in calls.h", option);

@@ -1,9 +1,17 @@
-"""15,000 silent connections, and 50 others who are served beside them."""
+"""15,000 silent connections, and 50 others who are served beside them; of the time, many thousands a second."""
+
+import contextlib
+import os
+import re
+import subprocess
 
 from common import frame
 from common.protocols import reset
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build"))
 COUNT = 15000
+REQUESTS, LOAD_LIMIT = 50000, 130  # how many, and in how many seconds
 FEWEST = {"proxy": 2000}  # whose descriptors are twice as many: as many as it may have
 HEAVY = True
 SKIP = {"chat": "each guest is told of each: 112,500,000 lines"}
@@ -30,14 +38,36 @@ def connect_all(target, count):
     return peers
 
 
+@contextlib.contextmanager
+def load(target):
+    """Requests as fast as they go; yields a function that waits for their end, and says how many a
+    second were answered."""
+    program = os.path.join(BUILD, "tests", "bench", "time_load")
+    if target.name != "time" or not os.path.exists(program):
+        yield lambda: None
+        return
+    command = [program, "--address", target.host, "--requests", str(REQUESTS), str(target.port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        def end():
+            text, _ = process.communicate(timeout=LOAD_LIMIT)
+            assert process.returncode == 0, text.strip()
+            return int(re.search(r"(\d+) requests/s", text)[1])
+        try:
+            yield end
+        finally:
+            process.kill()
+
+
 def attack(target):
     count = target.most_connections(COUNT)
     if count < FEWEST.get(target.name, COUNT):
         raise frame.Skip(f"RLIMIT_NOFILE, its own or the server's, allows {count} connections")
-    peers = connect_all(target, count)
-    target.wait_for_accept(count)
-    yield count
-    target.check_neighbours(50)
+    with load(target) as end_of_load:
+        peers = connect_all(target, count)
+        target.wait_for_accept(count)
+        yield count
+        target.check_neighbours(50)
+        rate = end_of_load()
     if target.process is not None and not target.lasting:
         target.check_descriptors()  # while they are all still there
     if target.process is not None:
@@ -47,7 +77,8 @@ def attack(target):
     if target.process is not None:
         target.process.go_on()
     seen = "held" if target.lasting else "closed at once"
-    return f"{count:,} connected and said nothing", \
+    beside = f", and {rate:,} a second were answered beside them" if rate else ""
+    return f"{count:,} connected and said nothing{beside}", \
         seen if count == COUNT else f"{seen}, the {count:,} that its limit allows"
 
 

@@ -185,6 +185,15 @@ def timec():
     return os.path.join(os.environ["BUILD"], "dispatchers", "timec")
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 def connect(port, address="127.0.0.1"):
     return socket.create_connection((address, port), timeout=PATIENCE)
 

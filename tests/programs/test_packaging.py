@@ -42,6 +42,12 @@ def analyze(*arguments, drop_in=None):
         return run("systemd-analyze", *arguments, cwd=directory, env=environment)
 
 
+def manual():
+    """What timed.8 shows, block by block."""
+    with open(os.path.join(SOURCE, "docs", "timed.8"), encoding="utf-8") as file:
+        return re.findall(r"^\.Bd -literal -offset indent\n(.*?)^\.Ed$", file.read(), re.DOTALL | re.MULTILINE)
+
+
 def verify(drop_in=None):
     status, out, err = analyze("verify", "--man=no", *UNITS, drop_in=drop_in)
     # It may find fault with other units of the machine.
@@ -91,6 +97,29 @@ def test_drop_ins_of_the_page_are_right():
     assert len(found) >= 3, found
     for name, text in found:
         verify((name, text.replace("/usr/local/sbin/timed", tap.timed())))
+
+
+def test_units_of_the_manual_page_are_right():
+    units = [text.replace("/usr/local/sbin/timed", tap.timed()) for text in manual() if text.startswith("[")]
+    equal(["ListenStream=37" in text for text in units], [True, False])
+    if shutil.which("systemd-analyze") is None:
+        raise tap.Skip("systemd-analyze is not installed")
+    with tempfile.TemporaryDirectory(prefix="units-") as directory:
+        for name, text in zip(UNITS, units):
+            write(directory, name, text=text)
+        status, out, err = run("systemd-analyze", "verify", "--man=no", *UNITS[:2], cwd=directory,
+                               env=dict(os.environ, SYSTEMD_UNIT_PATH=directory + ":"))
+    equal([line for line in (out + err).splitlines() if re.search("timed|units-", line)], [])
+    equal(status, 0)
+
+
+def test_manual_page_and_page_have_the_same_lines_for_inetd():
+    def lines(text):
+        return [line.split() for line in text.splitlines() if line.startswith("time ")]
+
+    shown, = [text for text in manual() if "--inetd" in text]
+    assert lines(shown), shown
+    equal(lines(shown), lines(page()))
 
 
 def test_commands_of_the_page():

@@ -6,6 +6,7 @@ import resource
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -108,6 +109,21 @@ def test_quiet_and_correct():
         tap.is_the_time(receive(connect(server.port)))
     equal(server.stop(), 0)
     equal(server.rest(), "")
+
+
+def test_answer_and_end_are_one_segment():
+    if not hasattr(socket, "TCP_INFO"):
+        raise tap.Skip("the system does not count segments")
+    server = Timed("--address", "::1") if tap.has_ipv6() else Timed()
+    for address in ["127.0.0.1", "::1"] if tap.has_ipv6() else ["127.0.0.1"]:
+        for _ in range(20):
+            with connect(server.port, address) as peer:
+                equal(len(peer.recv(100)), 4)
+                equal(peer.recv(100), b"")
+                info = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+                segments, with_data = struct.unpack_from("I8xI", info, 140)
+            equal((segments, with_data), (2, 1))  # the first is that of the handshake
+    equal(server.stop(), 0)
 
 
 def test_verbose():

@@ -383,6 +383,21 @@ def test_killed_with_all_that_it_started():
         wait_for(lambda: all(is_gone(pid) for pid in mine), "somebody lives on")
 
 
+def test_killed_while_one_hangs_that_it_started():
+    for options in [], ["--workers", "2"]:
+        installed = Installed()
+        manager = Manager(*options, path=installed.path)
+        parent = manager.pid if options else children(manager.pid)[0]
+        before = children(parent)
+        installed.install_script("trap '' TERM; while sleep 0.1; do :; done")
+        manager.program.process.send_signal(signal.SIGUSR2)
+        wait_for(lambda: len(children(parent)) > len(before), "no other program is started")
+        mine = [*before, *children(parent), parent]
+        manager.program.process.kill()
+        manager.program.process.wait()
+        wait_for(lambda: all(is_gone(pid) for pid in mine), "somebody lives on")
+
+
 def test_the_one_after_an_upgrade_dies():
     manager = Manager()
     manager.upgrade()
@@ -414,7 +429,7 @@ def test_parent_that_is_none():
 
 def test_what_does_not_go_together():
     for arguments in (["--workers", "2", "--once", "1"], ["--workers", "2", "--idle", "1"],
-                      ["--workers", "2", "--inetd"], ["--workers", "2", "--metrics-file", "x"],
+                      ["--workers", "2", "--inetd"],
                       ["--chroot", "/", "--metrics-file", "x"]):
         code, out, err = run(timed(), *arguments)
         equal((code, out), (2, ""))
@@ -446,6 +461,19 @@ def test_workers():
     equal(sorted(children(manager.pid)), sorted(workers))
     manager.stop()
     wait_for(lambda: all(is_gone(pid) for pid in workers), "a worker lives on")
+
+
+def test_status_of_workers():
+    """It is of all of them, also of those who have been told to end."""
+    manager = Manager("--workers", "2")
+    manager.ask()
+    manager.program.process.send_signal(signal.SIGUSR1)
+    manager.hear("STATUS=2 workers; tcp: 1 answered; udp: 1 answered")
+    manager.upgrade()
+    manager.ask()
+    manager.program.process.send_signal(signal.SIGUSR1)
+    manager.hear("STATUS=2 workers; tcp: 2 answered; udp: 2 answered")
+    manager.stop()
 
 
 def test_workers_that_cannot_start():

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
+import subprocess
 import tempfile
 import time
 
@@ -70,14 +72,61 @@ def test_journal():
     os.close(writer)
 
 
+class LogDaemon:
+    """The system's log, as those find it who have its directory for /dev."""
+
+    def __init__(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="dev-")
+        os.chmod(self.directory.name, 0o755)
+        with open(self.path("null"), "wb"):
+            pass
+        self.start()
+
+    def path(self, name):
+        return os.path.join(self.directory.name, name)
+
+    def start(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.settimeout(tap.PATIENCE)
+        self.socket.bind(self.path("log"))
+        os.chmod(self.path("log"), 0o666)
+
+    def stop(self):
+        self.socket.close()
+        os.unlink(self.path("log"))
+
+    def command(self, *command):
+        if subprocess.run([*UNSHARE, "true"], capture_output=True).returncode != 0:
+            raise tap.Skip("no file system of one's own to be had here")
+        dev = shlex.quote(self.directory.name)
+        return [*UNSHARE, "sh", "-c", f"mount --bind /dev/null {dev}/null && mount --rbind {dev} /dev && "
+                f"exec {shlex.join(tap.runnable(*command))}"]
+
+    def line(self):
+        return tap.in_glibcs_words(self.socket.recv(4096).decode())
+
+
+UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+
+
 def test_syslog():
-    server = Timed("--verbose")  # a port that is free
-    port = server.port
-    equal(server.stop(), 0)
-    server = Program(timed(), "--syslog", "--verbose", "-p", str(port), "-l", "127.0.0.1")
-    tap.is_the_time(receive(tap.connect_when_up(port)))
+    log = LogDaemon()
+    server = Program(*log.command(timed(), "--syslog", "--verbose", "-p", "0", "-l", "127.0.0.1"))
+    date = r"\w{3} [ \d]\d \d\d:\d\d:\d\d"
+    port = int(matches(log.line(), rf"<30>{date} timed\[\d+\]: listening on port (\d+)")[1])
+    for _ in range(2):
+        tap.is_the_time(receive(connect(port)))
+        while "connection from 127.0.0.1" not in log.line():
+            pass
+        log.stop()  # it is started anew, as logs are
+        tap.is_the_time(receive(connect(port)))
+        log.start()
+    server.process.send_signal(signal.SIGUSR1)
+    while "tcp: 4 answered" not in log.line():
+        pass
     equal(server.stop(), 0)
     equal(server.rest(), "")
+    log.stop()
 
 
 def test_signals_that_ask():
@@ -149,16 +198,73 @@ def test_metrics_file_in_the_working_directory():
         equal(os.listdir(directory), ["here.prom"])
 
 
+def test_metrics_file_of_workers():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "timed.prom")
+        server = Timed(*tap.AS_ROOT, "--workers", "3", "--metrics-file", path)
+
+        def wait_for_answers(tcp, udp):
+            end = time.monotonic() + tap.PATIENCE
+            lines = [f'timed_requests_total{{transport="{transport}",outcome="answered"}} {count}\n'
+                     for transport, count in (("tcp", tcp), ("udp", udp))]
+            while not all(line in read(path) for line in lines):
+                assert time.monotonic() < end, read(path)
+                time.sleep(0.01)
+
+        wait_for_answers(0, 0)
+        tap.is_the_time(receive(tap.connect_when_up(server.port)))
+        for _ in range(29):
+            tap.is_the_time(receive(connect(server.port)))
+        for _ in range(10):
+            tap.is_the_time(ask_udp(server.port))
+        server.process.send_signal(signal.SIGUSR1)
+        wait_for_answers(30, 10)
+        tap.is_the_time(receive(connect(server.port)))
+        end = time.monotonic() + tap.PATIENCE
+        before = server_children(server)
+        server.process.send_signal(signal.SIGUSR2)  # others come, who count from 0
+        while set(server_children(server)) & set(before):
+            assert time.monotonic() < end, "no upgrade"
+            time.sleep(0.01)
+        tap.is_the_time(ask_udp(server.port))
+        equal(server.stop(), 0)
+        wait_for_answers(31, 11)
+        equal(os.listdir(directory), ["timed.prom"])
+
+
+def server_children(server):
+    pid = server.process.pid
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return file.read().split()
+
+
+def test_metrics_file_of_another_user():
+    if os.geteuid() != 0:
+        raise tap.Skip("only root can become another user")
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        path = os.path.join(directory, "timed.prom")
+        for options in [], ["--workers", "2"]:
+            status, out, err = run(timed(), "-p", "0", "-l", "127.0.0.1", "--metrics-file", path, *options)
+            equal((status, out), (1, ""))
+            equal(err, f"timed: --metrics-file {path}: Permission denied (its directory must be one that "
+                       "--user may write to)\n")
+        os.chmod(directory, 0o777)
+        server = Timed("--metrics-file", path)
+        equal(server.stop(), 0)
+        equal(os.listdir(directory), ["timed.prom"])
+
+
 def test_metrics_files_that_cannot_be():
     for path, message in (
         ("/no/such/directory/file", "No such file or directory"),
-        ("/proc/file", "(Permission denied|No such file or directory|Operation not permitted)"),
+        ("/proc/file", "(Permission denied.*|No such file or directory|Operation not permitted)"),
         ("/tmp/", "Is a directory"),
         ("/tmp/" + "x" * 255, "File name too long"),
     ):
         status, out, err = run(timed(), "-p", "0", "-l", "127.0.0.1", "--metrics-file", path)
         equal((status, out), (1, ""))
-        matches(err, rf"timed: {path}: ({message})\n")
+        matches(err, rf"timed: --metrics-file {path}: ({message})\n")
     long = "/" + "x/" * 3000 + "file"
     equal(run(timed(), "-p", "0", "-l", "127.0.0.1", "--metrics-file", long)[0], 1)
 

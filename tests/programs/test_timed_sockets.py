@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import re
 import shlex
+import signal
 import socket
 import subprocess
 
@@ -19,15 +21,6 @@ def ask_udp(port, address="127.0.0.1", patience=tap.PATIENCE):
         peer.connect((address, port))
         peer.send(b"")
         return peer.recv(100)
-
-
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
 
 
 def listener(kind, address="127.0.0.1"):
@@ -115,8 +108,22 @@ def test_listen_by_name():
     equal(server.stop(), 0)
 
 
+def test_listen_on_an_address_twice():
+    server = Program(timed(), "-p", "0", *["-l", "127.0.0.1", "-l", "127.0.0.2"] * 2)
+    port = int(matches(server.line(), r"listening on port (\d+)")[1])
+    for address in "127.0.0.1", "127.0.0.2":
+        tap.is_the_time(receive(connect(port, address)))
+        tap.is_the_time(ask_udp(port, address))
+    server.process.send_signal(signal.SIGUSR1)
+    equal(server.line(), "tcp: 2 answered; udp: 2 answered")
+    equal([re.sub(r" fd \d+", "", server.line()) for _ in range(4)],
+          [f"<time_server listening 127.0.0.1:{port}>", "<time_datagram>",
+           f"<time_server listening 127.0.0.2:{port}>", "<time_datagram>"])
+    equal(server.stop(), 0)
+
+
 def test_listen_on_ipv6():
-    if not has_ipv6():
+    if not tap.has_ipv6():
         raise tap.Skip("no IPv6 here")
     server = Program(timed(), "--port", "0", "--listen", "::1")
     port = int(matches(server.line(), r"listening on port (\d+)")[1])
@@ -136,7 +143,7 @@ def test_answer_comes_from_the_address_that_was_asked():
     equal(server.line(), f"listening on port {port}")
     for address in "127.0.0.1", "127.0.0.2", "127.1.2.3":
         tap.is_the_time(ask_udp(port, address))  # a connected socket hears no other
-    if has_ipv6():
+    if tap.has_ipv6():
         tap.is_the_time(ask_udp(port, "::1"))
     equal(server.stop(), 0)
 
@@ -176,7 +183,7 @@ def test_check():
 
 def test_activated_in_any_order():
     kinds = socket.SOCK_STREAM, socket.SOCK_DGRAM
-    addresses = ["127.0.0.1", "127.0.0.2"] + (["::1"] if has_ipv6() else [])
+    addresses = ["127.0.0.1", "127.0.0.2"] + (["::1"] if tap.has_ipv6() else [])
     all_kinds = [(kind, address) for kind in kinds for address in addresses]
     for order in all_kinds, all_kinds[::-1], all_kinds[:1], all_kinds[-1:]:
         sockets = [listener(*kind) for kind in order]

@@ -3,7 +3,9 @@
 import os
 import re
 import resource
+import shutil
 import signal
+import subprocess
 import time
 
 PATIENCE = 20  # seconds; nothing should take so long
@@ -87,14 +89,17 @@ class Process:
     # ---- its limit of descriptors ----
 
     def limit(self):
-        return resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        """The soft and the hard one, which everybody may read here."""
+        found = re.search(r"^Max open files +(\w+) +(\w+)", self.read("limits"), re.MULTILINE)
+        return tuple(resource.RLIM_INFINITY if n == "unlimited" else int(n) for n in found.groups())
 
     def set_limit(self, limits):
-        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, limits)
+        set_limit(self.pid, limits)
 
     def raise_limit(self, count):
         """Lets it have so many descriptors, if that is allowed; returns how many it may have."""
         return raise_limit(self.pid, count)
+
 
     # ---- what it does ----
 
@@ -139,15 +144,28 @@ def queued(path="/proc/thread-self/schedstat"):
         return 0
 
 
+def set_limit(pid, limits):
+    try:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    except PermissionError:
+        # Root may not always limit what is another user's; that user may.
+        process = Process(pid)
+        user, group = process.field("Uid"), process.field("Gid")
+        if os.geteuid() != 0 or user == 0 or shutil.which("prlimit") is None:
+            raise
+        subprocess.run(["prlimit", "--pid", str(pid), f"--nofile={limits[0]}:{limits[1]}"],
+                       user=user, group=group, extra_groups=[], check=True)
+
+
 def raise_limit(pid, count):
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    soft, hard = Process(pid).limit()
     # Beyond the hard limit only who may raise that gets.
     for wanted in (max(count, hard), hard):
         if soft >= count:
             break
         try:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (wanted, wanted))
+            set_limit(pid, (wanted, wanted))
             soft = wanted
-        except (PermissionError, ValueError):
+        except (PermissionError, ValueError, subprocess.CalledProcessError):
             pass
     return soft
