@@ -370,10 +370,10 @@ ASYNCORE_API ssize_t asyncore_recvmsg(struct asyncore_dispatcher *self, struct m
 ASYNCORE_API ssize_t asyncore_sendmsg(struct asyncore_dispatcher *self,
                                       const struct msghdr *message);
 
-/* socket.detach().  As asyncore_close(), but that the descriptor stays open: to hand the connection to
- * another dispatcher, or out of the library.  What a dispatcher_with_send or an async_chat has still
- * to send (asyncore_out_buffer(), asynchat_queued()), or has received and not collected, is thrown
- * away as there.
+/* socket.detach().  As asyncore_close(), but that the descriptor stays open: to hand the connection
+ * to another dispatcher, or out of the library.  What a dispatcher_with_send or an async_chat has
+ * still to send (asyncore_out_buffer(), asynchat_queued()), or has received and not collected, is
+ * thrown away as there.
  * Returns the descriptor, which is the caller's and does not block, but that a file_dispatcher's
  * does if it did before; or -EINVAL, or -EBADF (no socket, or it is out of its map and another in
  * there has its number): then nothing has changed. */

@@ -41,6 +41,8 @@ __attribute__((format(printf, 4, 5))) static void say(const struct asyncore_map 
     va_list args;
 
     va_start(args, format);
+    /* It has begun in the line above.
+     * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(text + length, sizeof text - (size_t)length, format, args);
     va_end(args);
     asyncore__trace_emit(map, &event);
