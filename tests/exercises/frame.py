@@ -101,6 +101,7 @@ class Server(tap.Program):
         super().__init__(program, stream="stdout", stderr=self.errors, preexec_fn=limit,
                          env={**os.environ, "ASAN_OPTIONS": options})
         self.pid = self.process.pid
+        self.may_end = False
         self.port = int(tap.matches(self.line(), r"listening on port (\d+)")[1])
 
     def connect(self, receive_buffer=None):
@@ -111,10 +112,10 @@ class Server(tap.Program):
         peer.connect(("127.0.0.1", self.port))
         return peer
 
-    def end(self):
-        """How it has ended; nothing while it lives."""
+    def end(self, patience=0.3):
+        """How it has ended, or ends within so many seconds; nothing if it lives."""
         try:
-            status = self.process.wait(0.3)  # what has happened may not be seen yet
+            status = self.process.wait(patience)
         except subprocess.TimeoutExpired:
             return None
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

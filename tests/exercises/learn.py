@@ -120,7 +120,7 @@ def judge(exercise, solution):
     try:
         exercise.check(program, *([answers(source)] if exercise.predicted else []))
     except (frame.Wrong, OSError, AssertionError) as error:
-        ends = [end for server in tap.Program.running if (end := server.end())]
+        ends = [end for server in tap.Program.running if not server.may_end and (end := server.end())]
         if not ends:
             return str(error)
         freed = ", and to use no memory that is freed" if exercise.check.sanitize else ""
