@@ -14,7 +14,7 @@ def report(program):
     slow = server.connect(receive_buffer=4096)  # and does not read
     peer = server.connect(receive_buffer=65536)
     time.sleep(0.2)  # is slow
-    data = receive(peer, len(REPORT) + 1, tap.PATIENCE)
+    data = receive(peer, len(REPORT) + 1)
     expect(data == REPORT, "all of the report, 8000000 bytes, while another does not read",
            f"{len(data)} bytes" + (", and others" if data[:len(REPORT)] != REPORT[:len(data)] else ""))
     tap.reset(server.connect())
@@ -35,5 +35,5 @@ def pressure(program):
     byte_by_byte(beside, b"beside it\n")
     must_hear(beside, b"beside it\n", "another client")
     server.must_rest("while one does not read")
-    data = receive(peer, sent, tap.PATIENCE)
+    data = receive(peer, sent, window=MIB)
     expect(data == b"x" * sent, f"all {sent} bytes, once he reads", f"{len(data)} bytes")

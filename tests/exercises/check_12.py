@@ -1,12 +1,11 @@
 """Chapter 12: production."""
 
-import select
 import signal
 import socket
 import struct
 import time
 
-from frame import PATIENCE, Server, byte_by_byte, exercise, expect, flood, must_end, must_hear, tap
+from frame import PATIENCE, Server, byte_by_byte, exercise, expect, flood, must_end, must_hear, ready, tap
 
 MIB = 2**20
 LINE = b"x" * 999 + b"\n"
@@ -45,7 +44,7 @@ def board(program):
 def has_ended_by_and_by(peer):
     """It still has what was sent before."""
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and select.select([peer], [], [], 1)[0]:
+    while time.monotonic() < end and ready(peer, 1):
         try:
             if not peer.recv(65536):
                 return True
@@ -77,7 +76,7 @@ def ask(peer, question):
     peer.send(question)
     peer.send(b"")
     answers = 0
-    while select.select([peer], [], [], PATIENCE if answers == 0 else 0.2)[0]:
+    while ready(peer, PATIENCE if answers == 0 else 0.2):
         answers += len(peer.recv(64)) == 4
     return answers - 1
 

@@ -22,6 +22,7 @@ import tap  # noqa: E402
 
 PATIENCE = 5  # seconds: what has not come by then does not come
 REST = 0.5  # seconds for which a program is watched that should do nothing
+STRICT = bool(os.environ.get("STRICT"))  # warnings are errors
 SANITIZED = os.environ.get("SANITIZE", "none") != "none"
 CHECKS = {}
 
@@ -69,23 +70,23 @@ def prediction(number, stub):
 
 
 def build(source, program, sanitize=False):
-    """Compiles the reader's file.  Returns what the compiler had to say."""
+    """Compiles the reader's file; what the compiler says is the reader's to see."""
     kinds = {kind for kind in os.environ.get("SANITIZE", "none").split(",") if kind != "none"}
     kinds |= {"address"} if sanitize else set()
-    foreign = SANITIZED or os.environ.get("COVERAGE")  # the library is only to be linked as it was built
+    # The library is linked by the compiler that built it, if that put in something of its own.
+    foreign = SANITIZED or os.environ.get("COVERAGE")
     command = [*(os.environ.get("CC", "cc") if foreign else "cc").split(),
                "-g", "-O1", "-D_DEFAULT_SOURCE", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2",
-               "-Wall", "-Wextra", "-Wshadow",
+               "-Wall", "-Wextra", "-Wshadow", *(["-Werror"] if STRICT else []),
                *(["-fsanitize=" + ",".join(sorted(kinds))] if kinds else []),
                *(["--coverage"] if os.environ.get("COVERAGE") else []),
                "-I" + os.path.join(SOURCE, "include"), "-I" + os.path.join(SOURCE, "examples", "exercises"),
                "-o", program, source, os.path.join(BUILD, "src", "libasyncore.a")]
     os.makedirs(os.path.dirname(program), exist_ok=True)
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False)
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
-        raise Unfit(done.stdout)
-    return done.stdout
+        raise Unfit(done.stderr)
+    sys.stderr.write(done.stderr)
 
 
 class Server(tap.Program):
@@ -192,13 +193,20 @@ def shown(data):
     return repr(data)[1:] if len(data) <= 60 else f"{repr(data[:40])[1:]}... ({len(data)} bytes)"
 
 
-def receive(peer, size, patience=PATIENCE):
-    """Up to so many bytes; fewer, if the connection ends or no more come."""
-    data = b""
-    end = time.monotonic() + patience
-    while len(data) < size and (left := end - time.monotonic()) > 0:
-        if not select.select([peer], [], [], left)[0]:
-            break
+def ready(peer, patience, event=select.POLLIN):
+    """Within so many seconds?  (By select() there is no more of this than 1024.)"""
+    poll = select.poll()
+    poll.register(peer, event)
+    return bool(poll.poll(patience * 1000))
+
+
+def receive(peer, size, window=None):
+    """Up to so many bytes; fewer, if the connection ends or no more come.  window: from now on he has room."""
+    if window:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    data = bytearray()
+    end = time.monotonic() + 10 * PATIENCE
+    while len(data) < size and time.monotonic() < end and ready(peer, PATIENCE):
         try:
             part = peer.recv(min(size - len(data), 65536))
         except ConnectionError:
@@ -206,7 +214,7 @@ def receive(peer, size, patience=PATIENCE):
         if not part:
             break
         data += part
-    return data
+    return bytes(data)
 
 
 def must_hear(peer, expected, who):
@@ -216,7 +224,7 @@ def must_hear(peer, expected, who):
 
 def has_ended(peer, patience=PATIENCE):
     """Does the connection end, and nothing come before?"""
-    if not select.select([peer], [], [], patience)[0]:
+    if not ready(peer, patience):
         return False
     try:
         return peer.recv(1) == b""
@@ -240,7 +248,7 @@ def flood(peer, most, data=b"x" * 65536, patience=0.5):
     """Sends, and never reads, until it is made to wait, cut off, or has sent so many bytes; how many it
     has."""
     sent = 0
-    while sent < most and select.select([], [peer], [], patience)[1]:
+    while sent < most and ready(peer, patience, select.POLLOUT):
         try:
             sent += peer.send(data, socket.MSG_DONTWAIT)
         except BlockingIOError:

@@ -107,18 +107,13 @@ def usage(why):
     return 2
 
 
-def judge(exercise, solution):
-    """Nothing, or what is wrong with it."""
-    source = exercise.file(solution)
-    program = os.path.join(BUILD, "exercises", "solutions" if solution else "", exercise.name.split(".")[0])
+def judge(exercise, source, program):
+    """Compiles a file, and checks what comes of it.  Nothing, or what is wrong with it."""
     try:
-        said = frame.build(exercise.path[:-3] + "c" if exercise.predicted else source, program,
-                           exercise.check.sanitize)
+        frame.build(re.sub(r"(solutions/)?(\w+)\.txt$", r"\2.c", source), program, exercise.check.sanitize)
+        exercise.check(program, *([answers(source)] if exercise.predicted else []))
     except frame.Unfit as error:
         return f"it cannot be compiled:\n{error}"
-    sys.stderr.write(said)
-    try:
-        exercise.check(program, *([answers(source)] if exercise.predicted else []))
     except (frame.Wrong, OSError, AssertionError) as error:
         ends = [end for server in tap.Program.running if not server.may_end and (end := server.end())]
         if not ends:
@@ -131,7 +126,8 @@ def judge(exercise, solution):
 
 
 def check(exercise, solution):
-    why = judge(exercise, solution)
+    program = os.path.join(BUILD, "exercises", "solutions" if solution else "", exercise.name.split(".")[0])
+    why = judge(exercise, exercise.file(solution), program)
     print(f"{exercise.number} {exercise.title}: {why or 'passed'}", flush=True)
     if why:
         print(f"    in {os.path.relpath(exercise.file(solution), SOURCE)}; read {page(exercise)}", flush=True)

@@ -1,13 +1,13 @@
 /*
  * 9.2 Fix: the producer that leaves its file open.
  *
- * Whoever comes is sent a file of 16 megabytes, by a producer of the program's own, which opens it anew.  Those who
+ * Whoever comes is sent a file of eight megabytes, by a producer of the program's own, which opens it anew.  Those who
  * take all of it leave memory behind, and those who go in the middle a descriptor, too.  Repair the producer.
  */
 #include "exercise.h"
 #include <fcntl.h>
 
-#define SIZE 16000000
+#define SIZE 8000000
 
 static char path[64]; /* of the file */
 
