@@ -1,12 +1,12 @@
 /*
  * 7.1 Fix: the answer that loses its tail.
  *
- * For each byte that a client sends, the server answers with a thousand of the kind.  A client that says
+ * For each byte that a client sends, the server answers with two thousand of the kind.  A client that says
  * "that was all" (a half-close) and then reads, does not get all of its answer.  Repair the channel.
  */
 #include "exercise.h"
 
-#define TIMES 1000
+#define TIMES 2000
 #define MAX_WAITING 65536
 
 struct channel {

@@ -17,7 +17,7 @@ def box(program):
     must_hear(peer, b"byte by byte", "who sends so")
     server.must_rest("while a box is empty")
     slow = server.connect(receive_buffer=4096)
-    sent = flood(slow, 64 * 2**20, data=bytes(range(256)) * 4, patience=0.3)
+    sent = flood(slow, 64 * 2**20, data=bytes(range(256)) * 4)
     server.must_rest("while one does not read")
     data = receive(slow, sent, window=2**20)
     expect(data == (bytes(range(256)) * (sent // 256 + 1))[:sent], f"{sent} bytes as they were sent",

@@ -1,7 +1,5 @@
 """Chapter 6: partial sends, buffers and back-pressure."""
 
-import time
-
 from frame import Server, byte_by_byte, exercise, expect, flood, must_hear, receive, tap
 
 REPORT = bytes(ord("a") + i % 26 for i in range(8000000))
@@ -13,7 +11,7 @@ def report(program):
     server = Server(program)
     slow = server.connect(receive_buffer=4096)  # and does not read
     peer = server.connect(receive_buffer=65536)
-    time.sleep(0.2)  # is slow
+    server.settle()  # he is slow
     data = receive(peer, len(REPORT) + 1)
     expect(data == REPORT, "all of the report, 8000000 bytes, while another does not read",
            f"{len(data)} bytes" + (", and others" if data[:len(REPORT)] != REPORT[:len(data)] else ""))
