@@ -59,7 +59,8 @@ def prediction(number, stub):
     def register(function):
         def check(program, answers):
             for question, truth in function(trace(program)):
-                given = answers.get(question, "nothing")
+                given = answers.get(question, "?")
+                expect(given != "?", f"an answer to '{question}'", "none yet")
                 expect(given == truth, f"{question}: {truth!r}", repr(given))
         return exercise(number, stub)(check)
     return register
@@ -159,7 +160,9 @@ class Server(tap.Program):
     def memory(self):
         """KiB."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
-            return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+            found = re.search(r"VmRSS:\s+(\d+)", file.read())
+        assert found, "it has died"
+        return int(found[1])
 
     def must_not_grow(self, before, limit, when):
         grown = self.memory() - before

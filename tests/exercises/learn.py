@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import os
 import re
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -86,12 +87,13 @@ def page(exercise):
 
 
 def list_all():
+    print(f"in {os.path.relpath(DIRECTORY, SOURCE)}/:")
     for number, _, title in chapters():
         print(title)
         for exercise in exercises():
             if exercise.chapter == number:
-                print(f"  {'solved' if exercise.solved() else '      '} {exercise.number:5} {exercise.title}")
-                print(f"               {os.path.relpath(exercise.path, SOURCE)}")
+                mark = "solved" if exercise.solved() else ""
+                print(f"  {mark:6} {exercise.number:5} {exercise.title:60} {exercise.name}")
 
 
 def find(wanted):
@@ -110,10 +112,12 @@ def usage(why):
 def judge(exercise, source, program):
     """Compiles a file, and checks what comes of it.  Nothing, or what is wrong with it."""
     try:
-        frame.build(re.sub(r"(solutions/)?(\w+)\.txt$", r"\2.c", source), program, exercise.check.sanitize)
+        frame.build(exercise.path[:-3] + "c" if exercise.predicted else source, program, exercise.check.sanitize)
         exercise.check(program, *([answers(source)] if exercise.predicted else []))
     except frame.Unfit as error:
         return f"it cannot be compiled:\n{error}"
+    except subprocess.TimeoutExpired as error:
+        return f"expected the program to end; came nothing within {error.timeout:.0f} s"
     except (frame.Wrong, OSError, AssertionError) as error:
         ends = [end for server in tap.Program.running if not server.may_end and (end := server.end())]
         if not ends:
