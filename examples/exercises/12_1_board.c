@@ -14,7 +14,7 @@
 
 #define MAX_LINE 1000
 #define MAX_QUEUED 262144
-#define PATIENCE 1 /* seconds */
+#define PATIENCE 2 /* seconds */
 
 struct session {
     struct asynchat_async_chat chat;

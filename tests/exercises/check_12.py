@@ -37,7 +37,7 @@ def board(program):
     expect(has_ended_by_and_by(deaf), "who does not read to be dropped", "more to read, and no end")
     server.must_live("when those who did not read were dropped")
     silent = server.connect()
-    must_end(silent, "who says and hears nothing for a second")
+    must_end(silent, "who says and hears nothing for two seconds")
     term(server)
 
 
