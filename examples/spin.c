@@ -80,7 +80,12 @@ static int count_passes(const struct asyncore_class *cls)
     return rc < 0 ? 1 : 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argv;
+    if (argc > 1) {
+        fprintf(stderr, "usage: spin, without arguments\n");
+        return 2;
+    }
     return count_passes(&talker_class) + count_passes(&honest_talker_class);
 }
