@@ -215,19 +215,19 @@ static bool is_zero(const char *number)
 
 static int session_handle_head(struct session *self, const char *head, size_t size)
 {
-    char method[8], target[MAX_HEAD];
+    char method[8], target[MAX_HEAD], minor[2];
     const char *connection = header(head, "Connection"), *length = header(head, "Content-Length");
-    int minor, end = 0;
+    int end = 0;
 
     self->head_only = false;
-    if (sscanf(head, "%7[A-Z]%*1[ ]%8191[!-~]%*1[ ]HTTP/1.%1d%n", method, target, &minor, &end) !=
-            3 ||
+    if (sscanf(head, "%7[A-Z]%*1[ ]%8191[!-~]%*1[ ]HTTP/1.%1[0-9]%n", method, target, minor,
+               &end) != 3 ||
         end == 0 || (head[end] != '\r' && head[end] != '\0') || !is_well_formed(head, size) ||
         (length != NULL && header(length, "Content-Length") != NULL))
         return session_refuse(self, "400 Bad Request");
     self->head_only = strcmp(method, "HEAD") == 0;
-    self->keep_alive = connection == NULL ? minor > 0
-                       : minor > 0        ? strncasecmp(connection, "close", 5) != 0
+    self->keep_alive = connection == NULL ? minor[0] > '0'
+                       : minor[0] > '0'   ? strncasecmp(connection, "close", 5) != 0
                                           : strncasecmp(connection, "keep-alive", 10) == 0;
     if (header(head, "Transfer-Encoding") != NULL)
         return session_refuse(self, "501 Not Implemented");

@@ -177,13 +177,14 @@ void check_wait_was_long(void)
  */
 
 /* Those who have been closed since, or have left the map, hear nothing; nor who has begun to connect
- * since, for it was not the outcome that was found. */
+ * since, for it was not the outcome that was found; and who listens since is not writable. */
 static bool hears(const struct event *event)
 {
     const struct character *c = event->c;
 
     return c->open && c->in_map == pass->map && c->stay == event->stay && !c->wild &&
-           c->tried <= event->found && (event->what != OUTCOME || c->connecting);
+           c->tried <= event->found && (event->what != OUTCOME || c->connecting) &&
+           (event->what != WRITE || !c->accepting);
 }
 
 struct event *next_event(void)
