@@ -3,6 +3,7 @@
 
 #include <asynchat.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,12 +19,18 @@ static char text[65536];
 
 static FILE *file;
 
-static void begin(unsigned types)
+static void begin_with(unsigned types,
+                       void (*sink)(const struct asyncore_trace_event *event, void *argument))
 {
     file = fmemopen(text, sizeof text, "w");
     ck_assert_ptr_nonnull(file);
     asyncore_set_trace_stable(true);
-    asyncore_set_trace(types, asyncore_trace_text, file);
+    asyncore_set_trace(types, sink, file);
+}
+
+static void begin(unsigned types)
+{
+    begin_with(types, asyncore_trace_text);
 }
 
 static const char *end(void)
@@ -213,6 +220,78 @@ START_TEST(test_numbers)
                            "  0.000000 close 1 echo: close\n"
                            "  0.000000 close 2 echo: close\n"
                            "  0.000000 close 3 echo: close\n");
+}
+END_TEST
+
+static void call_nothing(struct asyncore_call *self)
+{
+    (void)self;
+}
+
+static void on_signal(struct asyncore_signal_handler *self)
+{
+    asyncore_remove_signal_handler(self);
+}
+
+/* Out of a handler; what is told of it is told of the loop. */
+static int raises_exit_now(struct probe *self)
+{
+    (void)self;
+    return asyncore_ExitNow;
+}
+
+START_TEST(test_json)
+{
+    static struct asyncore_timer timer;
+    static struct asyncore_call call;
+    static struct asyncore_signal_handler handler;
+    static struct probe probe;
+    int other_end;
+
+    begin_with(all_types, asyncore_trace_json);
+    asyncore_call_later(&timer, 60, on_timer, NULL);
+    asyncore_cancel(&timer);
+    asyncore_call_soon_threadsafe(&call, call_nothing, NULL);
+    asyncore_add_signal_handler(&handler, SIGUSR1, on_signal, NULL);
+    raise(SIGUSR1);
+    asyncore_poll(-1, NULL);
+    other_end = probe_channel(&probe, "A", NULL);
+    probe.on_read = raises_exit_now;
+    send_all(other_end, "x");
+    wait_readable(asyncore_fileno(&probe.base));
+    ck_assert_int_eq(asyncore_poll(1, NULL), asyncore_ExitNow);
+    close(asyncore_detach(&probe.base));
+    close(other_end);
+    end();
+    for (char *at = text; (at = strstr(at, ",\"created\":")) != NULL;)
+        memmove(at, strchr(at, '}'), strlen(strchr(at, '}')) + 1);
+    ck_assert_str_eq(
+        text,
+        "{\"time\":0.000000,\"event\":\"timer\",\"name\":\"set\",\"number\":1,\"due\":60.000000}\n"
+        "{\"time\":0.000000,\"event\":\"timer\",\"name\":\"cancel\",\"number\":1,\"due\":60.000000}"
+        "\n"
+        "{\"time\":0.000000,\"event\":\"ask\",\"dispatchers\":[],\"timeout\":0.000000}\n"
+        "{\"time\":0.000000,\"event\":\"ready\",\"dispatchers\":[],\"slept\":0.000000}\n"
+        "{\"time\":0.000000,\"event\":\"call\",\"class\":\"signal\",\"method\":\"target\","
+        "\"number\":10}\n"
+        "{\"time\":0.000000,\"event\":\"ret\",\"class\":\"signal\",\"method\":\"target\","
+        "\"number\":10,\"result\":0,\"took\":0.000000}\n"
+        "{\"time\":0.000000,\"event\":\"call\",\"class\":\"call\",\"method\":\"target\"}\n"
+        "{\"time\":0.000000,\"event\":\"ret\",\"class\":\"call\",\"method\":\"target\",\"result\":"
+        "0,\"took\":0.000000}\n"
+        "{\"time\":0.000000,\"event\":\"open\",\"fd\":1,\"class\":\"probe\"}\n"
+        "{\"time\":0.000000,\"event\":\"ask\",\"dispatchers\":[{\"fd\":1,\"class\":\"probe\","
+        "\"events\":\"re\"}],\"timeout\":1.000000}\n"
+        "{\"time\":0.001000,\"event\":\"ready\",\"dispatchers\":[{\"fd\":1,\"class\":\"probe\","
+        "\"events\":\"r\"}],\"slept\":0.001000}\n"
+        "{\"time\":0.001000,\"event\":\"call\",\"fd\":1,\"class\":\"probe\",\"method\":\"handle_"
+        "read\"}\n"
+        "{\"time\":0.001000,\"event\":\"ret\",\"fd\":1,\"class\":\"probe\",\"method\":\"handle_"
+        "read\",\"result\":-1163413844,\"error\":\"ExitNow\",\"took\":0.000000}\n"
+        "{\"time\":0.001000,\"event\":\"close\",\"fd\":1,\"class\":\"probe\",\"why\":\"detach\"}\n"
+        "{\"time\":0.001000,\"event\":\"call\",\"class\":\"probe\",\"method\":\"destroy\"}\n"
+        "{\"time\":0.001000,\"event\":\"ret\",\"class\":\"probe\",\"method\":\"destroy\","
+        "\"result\":0,\"took\":0.000000}\n");
 }
 END_TEST
 
@@ -605,6 +684,7 @@ int main(void)
     tcase_add_test(tcase, test_timers);
     tcase_add_test(tcase, test_destroyed);
     tcase_add_test(tcase, test_numbers);
+    tcase_add_test(tcase, test_json);
     tcase = add_case(suite, "sink");
     tcase_add_test(tcase, test_own_sink);
     tcase_add_test(tcase, test_fields);

@@ -12,6 +12,7 @@ import tempfile
 import tap
 from tap import connect, equal, matches, receive
 
+TIMEC = os.path.join(os.environ["BUILD"], "dispatchers", "timec")
 ECHO = os.path.join(os.environ["BUILD"], "examples", "echo_server")
 TYPES = "open", "ask", "ready", "call", "ret", "io", "timer", "close", "lint"
 
@@ -96,23 +97,35 @@ def test_bad():
 
 
 def on_a_terminal(**environment):
+    """What a client writes there whom nobody answers."""
+    variables = {**os.environ, "TERM": "xterm", "NO_COLOR": "", **environment, "ASYNCORE_TRACE": "1"}
     master, slave = pty.openpty()
-    variables = {**os.environ, "TERM": "xterm", "NO_COLOR": "", **environment, "ASYNCORE_TRACE": "ask"}
-    with subprocess.Popen([ECHO, "--port", "0"], env=variables, text=True,
-                          stdout=subprocess.PIPE, stderr=slave) as server:
-        text = ""
-        while "at most" not in text:
-            text += os.read(master, 65536).decode()
-        server.kill()
-    os.close(master)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        subprocess.run([TIMEC, f"127.0.0.1:{nobody.getsockname()[1]}"], env=variables, stderr=slave,
+                       timeout=tap.PATIENCE, check=False)
     os.close(slave)
-    return text
+    text = b""
+    while data := read_terminal(master):
+        text += data
+    os.close(master)
+    return text.decode()
+
+
+def read_terminal(master):
+    try:
+        return os.read(master, 65536)
+    except OSError:  # nobody has the other end any more
+        return b""
 
 
 def test_colours():
     assert "\033[" not in on_a_terminal(NO_COLOR="1")
     assert "\033[" not in on_a_terminal(TERM="dumb")
-    matches(on_a_terminal(), r"\033\[36m  0\.\d+ ask   r\[3\] .*")
+    text = on_a_terminal()
+    for part in (r"\033\[36m  0\.\d+ ask   r\[\d+\] [^\n]*\033\[0m\r\n", r"^  0\.\d+ open  ",
+                 r"\033\[1m  0\.\d+ call  ", r"\033\[33m  0\.\d+ io    \d+ connect [^\n]* = -EINPROGRESS"):
+        assert re.search(part, text), f"no {part} in {text}"
 
 
 if __name__ == "__main__":
