@@ -97,7 +97,7 @@ static void dump_channel(const struct asyncore_map *map, const struct asyncore_c
     }
     fprintf(file, "  %s fd %d", asyncore__class_name(dispatcher->cls), channel->fd);
     dump_addresses(dispatcher, file);
-    fputs(flag(dispatcher), file);
+    fprintf(file, "%s", flag(dispatcher));
     dump_interest(map, channel, file);
     buffered = asyncore__buffered(dispatcher);
     if (buffered > 0)

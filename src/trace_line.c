@@ -89,8 +89,11 @@ void asyncore__line_seconds(struct asyncore__line *line, double seconds, int dec
 
 void asyncore__line_end(struct asyncore__line *line, FILE *file)
 {
+    size_t written;
+
     line->bytes[line->length++] = '\n';
-    fwrite(line->bytes, 1, line->length, file);
+    written = fwrite(line->bytes, 1, line->length, file);
+    (void)written; /* what cannot be written is lost: who is traced goes on */
     if (line->bytes != line->room)
         free(line->bytes);
 }

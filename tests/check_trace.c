@@ -41,6 +41,21 @@ static const char *end(void)
     return text;
 }
 
+/* What begins so, up to this character. */
+static void cut_out(const char *begin, char end)
+{
+    char *at = text;
+
+    while ((at = strstr(at, begin)) != NULL) {
+        const char *rest = strchr(at, end);
+
+        ck_assert_ptr_nonnull(rest);
+        if (rest == NULL) /* the analyzers do not know that one */
+            return;
+        memmove(at, rest, strlen(rest) + 1);
+    }
+}
+
 static int echo_handle_read(struct asyncore_dispatcher *self)
 {
     char buffer[100];
@@ -208,8 +223,7 @@ START_TEST(test_numbers)
     asyncore_create_socket(&d[1], AF_INET, SOCK_DGRAM);
     asyncore_close_all(NULL, true);
     end();
-    for (char *at = text; (at = strstr(at, " (")) != NULL;) /* where they were created */
-        memmove(at, strchr(at, '\n'), strlen(strchr(at, '\n')) + 1);
+    cut_out(" (", '\n'); /* where they were created */
     ck_assert_str_eq(text, "  0.000000 open  1 echo\n"
                            "  0.000000 open  2 echo\n"
                            "  0.000000 open  3 echo\n"
@@ -263,8 +277,7 @@ START_TEST(test_json)
     close(asyncore_detach(&probe.base));
     close(other_end);
     end();
-    for (char *at = text; (at = strstr(at, ",\"created\":")) != NULL;)
-        memmove(at, strchr(at, '}'), strlen(strchr(at, '}')) + 1);
+    cut_out(",\"created\":", '}');
     ck_assert_str_eq(
         text,
         "{\"time\":0.000000,\"event\":\"timer\",\"name\":\"set\",\"number\":1,\"due\":60.000000}\n"

@@ -28,7 +28,7 @@ void system_log_open(const char *path)
     snprintf(daemon_addr.sun_path, sizeof daemon_addr.sun_path, "%s", path);
     log_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (log_fd >= 0)
-        connect(log_fd, (const struct sockaddr *)&daemon_addr, sizeof daemon_addr);
+        (void)connect(log_fd, (const struct sockaddr *)&daemon_addr, sizeof daemon_addr);
 }
 
 /* As RFC 3164 has found it on the way, "<30>Nov  6 07:08:09 timed[10]: ...". */

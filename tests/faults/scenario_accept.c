@@ -113,6 +113,20 @@ void scenario_echo_server(void)
     serve();
 }
 
+static void ignore_event(const struct asyncore_trace_event *event, void *argument)
+{
+    (void)event;
+    (void)argument;
+}
+
+/* Who is traced asks the system in other places. */
+void scenario_traced(void)
+{
+    asyncore_set_trace(~0U, ignore_event, NULL);
+    scenario_echo_server();
+    asyncore_set_trace(0, NULL, NULL);
+}
+
 /* There is no descriptor for the first connection, which waits for it; and nothing is lost. */
 void scenario_starved_server(void)
 {

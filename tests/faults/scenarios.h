@@ -8,6 +8,7 @@
 extern struct asyncore_dispatcher echo_server;
 int begin_echo_server(void);
 void scenario_echo_server(void);
+void scenario_traced(void);
 void scenario_starved_server(void);
 
 /* scenario_chat.c */

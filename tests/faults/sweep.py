@@ -25,6 +25,9 @@ if VALGRIND:
 # What sanitizers, coverage and the compiler itself put in.
 INSTRUMENTS = re.compile(r"__(asan|ubsan|tsan|msan|lsan|sanitizer|gcov|llvm|stack_chk)|_GLOBAL_OFFSET_")
 OWN = re.compile(r"(asyncore|asynchat|time|rate_limit)_")
+# timed keeps out of its sandbox under a sanitizer, and so does not call what it would.
+KEPT_OUT = () if os.environ.get("SANITIZE", "none") == "none" else (
+    "dispatchers/timed/landlock.c", "dispatchers/timed/sandbox.c", "dispatchers/timed/seccomp.c")
 # Wrapped for other reasons.
 NEVER_FAIL = {"exit", "free", "freeaddrinfo", "geteuid"}
 
@@ -133,7 +136,7 @@ def check_sites(program, reached, files):
     reached = {address + base_of(program) for address in reached}
     lines = lines_of(program, sorted(sites))
     calls = {(lines[a], name) for a, name in sites.items()
-             if not files or lines[a].startswith(tuple(files))}
+             if (not files or lines[a].startswith(tuple(files))) and not lines[a].startswith(KEPT_OUT)}
     missed = calls - {(lines[a], name) for a, name in sites.items() if a in reached}
     for place, name in sorted(missed):
         why = unreachable(place)

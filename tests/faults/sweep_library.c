@@ -8,6 +8,7 @@ static const enum fault_call time_unknown[] = {FAULT_CLOCK_REALTIME, FAULT_CALLS
 
 static const struct scenario scenarios[] = {
     {"echo_server", scenario_echo_server, NULL, NULL},
+    {"traced", scenario_traced, NULL, NULL},
     {"starved_server", scenario_starved_server, NULL, NULL},
     {"time_server", scenario_time_server, time_unknown, NULL},
     {"time_unknown", scenario_time_unknown, time_unknown, NULL},
