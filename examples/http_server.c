@@ -355,6 +355,7 @@ static int server_handle_accepted(struct asyncore_dispatcher *self, int sock,
 static const struct asyncore_class server_class = {
     .name = "server",
     .super = &asyncore_dispatcher_class,
+    .handle_accept = asyncore_accept_many,
     .handle_accepted = server_handle_accepted,
 };
 
