@@ -235,7 +235,13 @@ def unvaried(block, text):
 
 
 def agrees(block, text):
-    return unvaried(block, text) == unvaried(block, block.text)
+    return without_lines(unvaried(block, text)) == without_lines(unvaried(block, block.text))
+
+
+def without_lines(text):
+    """Which line a call of several lines is in, not all compilers say as the one that the tutorial was
+    written with."""
+    return text if "clang" not in os.environ.get("CC", "") else re.sub(r"(\w\.c):\d+", r"\1:N", text)
 
 
 def why_not():
