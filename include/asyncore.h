@@ -831,7 +831,8 @@ ASYNCORE_API bool asyncore_trace_next(const struct asyncore_trace_event *event,
  *   hot              writable() answered true and handle_write() sent nothing, 100 times in a row:
  *                    the loop spins
  *   deaf             asks for nothing, and no timer or signal is set that could change that: it is
- *                    never called again, and keeps asyncore_loop() from returning
+ *                    not called, and keeps asyncore_loop() from returning; where others ask, who
+ *                    may change it too, after ten seconds of that
  *   slow             a method took more than 0.1 s, in which nobody else was served
  *   unbounded        more than 1 MiB waits to be sent, and still it reads what makes it more
  *   no deadline      an accepted connection without asyncore_set_idle_timeout(): a peer that is

@@ -52,6 +52,12 @@ __attribute__((format(printf, 4, 5))) static void say(const struct asyncore_map 
  * before the wait
  */
 
+/* By a timer or a signal handler, whatever that may do. */
+static bool may_be_woken(const struct asyncore_map *map)
+{
+    return map->timer_count > 0 || map->signal_handlers != NULL;
+}
+
 /* A descriptor that asks for nothing can be meant: another dispatcher, a timer or a signal will make it
  * ask again.  Not if there is none of these, or not for so long. */
 static void look_for_deaf(const struct asyncore_map *map, struct asyncore_channel *channel,
@@ -66,19 +72,17 @@ static void look_for_deaf(const struct asyncore_map *map, struct asyncore_channe
     }
     if (channel->deaf_since == 0)
         channel->deaf_since = asyncore__now();
-    if ((channel->said & SAID_DEAF) != 0 ||
-        (!all_deaf && (map->timer_count > 0 || asyncore__now() - channel->deaf_since < DEAF)))
+    if ((channel->said & SAID_DEAF) != 0 || may_be_woken(map) ||
+        (!all_deaf && asyncore__now() - channel->deaf_since < DEAF))
         return;
     channel->said |= SAID_DEAF;
     say(map, dispatcher, "deaf",
-        "readable() and writable() answer false and no timer is set: it is never called again, "
+        "readable() and writable() answer false and no timer or signal is set: it is not called, "
         "and keeps the loop from ending");
 }
 
 static bool nobody_asks(const struct asyncore_map *map)
 {
-    if (map->timer_count > 0 || map->signal_handlers != NULL)
-        return false;
     for (const struct asyncore_channel *c = map->channels; c != NULL; c = c->hh.next)
         if (c->interest != 0)
             return false;

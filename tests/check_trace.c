@@ -479,6 +479,39 @@ START_TEST(test_not_deaf)
 }
 END_TEST
 
+static int reads_nothing(struct probe *self)
+{
+    (void)self;
+    return 0;
+}
+
+/* Where others ask it is said after ten seconds, for they may yet make it ask; and not at all where a
+ * signal may.  The stable clock goes on by a millisecond a pass. */
+START_TEST(test_deaf_beside_others)
+{
+    static struct asyncore_signal_handler handler;
+    static struct probe other;
+    const int ends[] = {probe_channel(&probe, "A", NULL), probe_channel(&other, "B", NULL)};
+
+    probe.wants_read = false;
+    other.on_read = reads_nothing;
+    send_all(ends[1], "x");
+    wait_readable(asyncore_fileno(&other.base));
+    asyncore_set_trace_stable(true);
+    if (_i > 0)
+        asyncore_add_signal_handler(&handler, SIGUSR1, on_signal, NULL);
+    watch_for_mistakes();
+    poll_times(9990);
+    ck_assert_str_eq(lints, "");
+    poll_times(50);
+    assert_mistakes(_i > 0 ? "" : "probe deaf; ");
+    asyncore_remove_signal_handler(&handler);
+    asyncore_close_all(NULL, true);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 static int takes_long(struct probe *self)
 {
     const double until = cpu_seconds() + 0.11;
@@ -706,6 +739,7 @@ int main(void)
     tcase_add_test(tcase, test_not_hot);
     tcase_add_test(tcase, test_deaf);
     tcase_add_test(tcase, test_not_deaf);
+    tcase_add_loop_test(tcase, test_deaf_beside_others, 0, 2);
     tcase_add_test(tcase, test_slow);
     tcase_add_test(tcase, test_unbounded);
     tcase_add_test(tcase, test_high_water);
