@@ -25,6 +25,7 @@ struct contender {
     void (*echo_buffered)(int listener); /* by what the loop's library has for buffered output */
     void (*time)(int listener);          /* RFC 868: accept, send four bytes, close */
     void (*time_more)(int listener);     /* the four bytes and the end in one segment */
+    void (*time_more_read)(int listener); /* ... after a look at what the client has sent */
     /* The same of datagrams, on a socket that blocks, and on one that does not. */
     void (*time_udp)(int socket);
     void (*time_udp_epoll)(int socket);

@@ -73,6 +73,7 @@ def time(build):
         "epoll": {
             "hand-written epoll": bench(build, "epoll") + ["time"],
             "hand-written, one segment": bench(build, "epoll") + ["time-more"],
+            "hand-written, one segment, reads": bench(build, "epoll") + ["time-more-read"],
             "timed on epoll": ["ASYNCORE_POLLER=epoll", *timed(build)],
             "libev": bench(build, "libev", "epoll") + ["time"],
             "libevent": bench(build, "libevent", "epoll") + ["time"],

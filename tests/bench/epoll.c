@@ -113,8 +113,11 @@ static void serve_time(int listener)
     }
 }
 
-static void serve_time_more(int listener)
+/* The answer and the end in one segment.  What the client had sent would turn the close into a reset:
+ * who minds reads it first. */
+static void serve_segments(int listener, bool reads)
 {
+    char unread[64];
     int fd;
 
     control(EPOLL_CTL_ADD, listener, EPOLLIN, (epoll_data_t){.ptr = NULL});
@@ -125,9 +128,21 @@ static void serve_time_more(int listener)
 
             (void)send(fd, &bytes, sizeof bytes, MSG_NOSIGNAL | MSG_MORE);
             shutdown(fd, SHUT_WR);
+            if (reads)
+                (void)recv(fd, unread, sizeof unread, MSG_DONTWAIT);
             close(fd);
         }
     }
+}
+
+static void serve_time_more(int listener)
+{
+    serve_segments(listener, false);
+}
+
+static void serve_time_more_read(int listener)
+{
+    serve_segments(listener, true);
 }
 
 /* Answers one datagram; false if there is none. */
@@ -185,6 +200,7 @@ const struct contender contender = {
     .echo = serve_echo,
     .time = serve_time,
     .time_more = serve_time_more,
+    .time_more_read = serve_time_more_read,
     .time_udp = serve_time_udp,
     .time_udp_epoll = serve_time_udp_epoll,
     .chain_open = chain_open,
