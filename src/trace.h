@@ -136,13 +136,32 @@ struct asyncore__line {
 };
 
 void asyncore__line_begin(struct asyncore__line *line);
+/* Makes room for need bytes in all; false if there is no memory. */
+bool asyncore__line_grow(struct asyncore__line *line, size_t need);
+
 /* What there is no memory for is left out.  Not by printf(), which would cost more than all that the
- * trace tells of. */
-void asyncore__line_bytes(struct asyncore__line *line, const char *bytes, size_t length);
-void asyncore__line_text(struct asyncore__line *line, const char *text);
+ * trace tells of; and inline, so that of a literal nothing is left but to store it. */
+static inline void asyncore__line_bytes(struct asyncore__line *line, const char *bytes,
+                                        size_t length)
+{
+    const size_t need = line->length + length + 1; /* the newline */
+
+    if (need > line->size && !asyncore__line_grow(line, need))
+        return;
+    memcpy(line->bytes + line->length, bytes, length);
+    line->length += length;
+}
+
+static inline void asyncore__line_text(struct asyncore__line *line, const char *text)
+{
+    asyncore__line_bytes(line, text, strlen(text));
+}
+
 void asyncore__line_number(struct asyncore__line *line, int64_t number);
-/* With 3 decimals or 6, right-aligned in so many columns. */
-void asyncore__line_seconds(struct asyncore__line *line, double seconds, int decimals, int width);
+/* Seconds, with three decimals. */
+void asyncore__line_millis(struct asyncore__line *line, double seconds);
+/* With six, and so many columns for what is before them. */
+void asyncore__line_micros(struct asyncore__line *line, double seconds, unsigned columns);
 /* With a newline, in one fwrite(). */
 void asyncore__line_end(struct asyncore__line *line, FILE *file);
 /* "EAGAIN" for -EAGAIN; or "ExitNow", or a number, for what is below 0 and no errno. */

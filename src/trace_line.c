@@ -22,7 +22,7 @@ void asyncore__line_begin(struct asyncore__line *line)
     line->size = sizeof line->room;
 }
 
-static bool grow(struct asyncore__line *line, size_t need)
+bool asyncore__line_grow(struct asyncore__line *line, size_t need)
 {
     size_t size = 2 * line->size;
     char *bytes;
@@ -39,52 +39,72 @@ static bool grow(struct asyncore__line *line, size_t need)
     return true;
 }
 
-void asyncore__line_bytes(struct asyncore__line *line, const char *bytes, size_t length)
-{
-    const size_t need = line->length + length + 1; /* the newline */
+/* Two digits a division: most of what a line costs is its numbers. */
+static const char pairs[] = "0001020304050607080910111213141516171819"
+                            "2021222324252627282930313233343536373839"
+                            "4041424344454647484950515253545556575859"
+                            "6061626364656667686970717273747576777879"
+                            "8081828384858687888990919293949596979899";
 
-    if (need > line->size && !grow(line, need))
+static unsigned digits_of(uint64_t number)
+{
+    unsigned digits = 1;
+
+    for (; number >= 100; number /= 100)
+        digits += 2;
+    return number >= 10 ? digits + 1 : digits;
+}
+
+static char *put_pair(char *end, uint64_t number)
+{
+    return memcpy(end - 2, pairs + 2 * number, 2);
+}
+
+/* Right-aligned in so many columns at least. */
+static void add_digits(struct asyncore__line *line, uint64_t number, unsigned columns, char fill)
+{
+    const unsigned digits = digits_of(number), length = digits > columns ? digits : columns;
+    const size_t need = line->length + length + 1;
+    char *begin, *at;
+
+    if (need > line->size && !asyncore__line_grow(line, need))
         return;
-    memcpy(line->bytes + line->length, bytes, length);
+    begin = line->bytes + line->length;
     line->length += length;
-}
-
-void asyncore__line_text(struct asyncore__line *line, const char *text)
-{
-    asyncore__line_bytes(line, text, strlen(text));
-}
-
-/* Right-aligned in so many columns, with zeros or blanks before it. */
-static void add_digits(struct asyncore__line *line, uint64_t number, bool negative, int width,
-                       char fill)
-{
-    char digits[32];
-    int at = sizeof digits;
-
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    if (negative)
-        digits[--at] = '-';
-    while (at > (int)sizeof digits - width && at > 0)
-        digits[--at] = fill;
-    asyncore__line_bytes(line, digits + at, sizeof digits - (size_t)at);
+    at = begin + length;
+    for (; number >= 100; number /= 100)
+        at = put_pair(at, number % 100);
+    if (number >= 10)
+        at = put_pair(at, number);
+    else
+        *--at = (char)('0' + number);
+    while (at > begin)
+        *--at = fill;
 }
 
 void asyncore__line_number(struct asyncore__line *line, int64_t number)
 {
-    add_digits(line, number < 0 ? 0 - (uint64_t)number : (uint64_t)number, number < 0, 0, ' ');
+    if (number < 0)
+        asyncore__line_text(line, "-");
+    add_digits(line, number < 0 ? 0 - (uint64_t)number : (uint64_t)number, 0, ' ');
 }
 
-void asyncore__line_seconds(struct asyncore__line *line, double seconds, int decimals, int width)
+void asyncore__line_millis(struct asyncore__line *line, double seconds)
 {
-    const uint64_t unit = decimals == 3 ? 1000 : 1000000;
-    const uint64_t units = (uint64_t)((seconds > 0 ? seconds : 0) * (double)unit + 0.5);
+    const uint64_t millis = (uint64_t)((seconds > 0 ? seconds : 0) * 1000 + 0.5);
 
-    add_digits(line, units / unit, false, width - decimals - 1, ' ');
+    add_digits(line, millis / 1000, 0, ' ');
     asyncore__line_text(line, ".");
-    add_digits(line, units % unit, false, decimals, '0');
+    add_digits(line, millis % 1000, 3, '0');
+}
+
+void asyncore__line_micros(struct asyncore__line *line, double seconds, unsigned columns)
+{
+    const uint64_t micros = (uint64_t)((seconds > 0 ? seconds : 0) * 1000000 + 0.5);
+
+    add_digits(line, micros / 1000000, columns, ' ');
+    asyncore__line_text(line, ".");
+    add_digits(line, micros % 1000000, 6, '0');
 }
 
 void asyncore__line_end(struct asyncore__line *line, FILE *file)

@@ -61,12 +61,11 @@ static void add_number(struct asyncore__line *line, const char *before, int64_t 
     asyncore__line_number(line, number);
 }
 
-static void add_seconds(struct asyncore__line *line, const char *before, double seconds,
-                        int decimals, const char *behind)
+static void add_millis(struct asyncore__line *line, const char *before, double seconds)
 {
     asyncore__line_text(line, before);
-    asyncore__line_seconds(line, seconds, decimals, 0);
-    asyncore__line_text(line, behind);
+    asyncore__line_millis(line, seconds);
+    asyncore__line_text(line, " s");
 }
 
 static void add_result(struct asyncore__line *line, ssize_t result)
@@ -79,65 +78,62 @@ static void add_result(struct asyncore__line *line, ssize_t result)
         add_number(line, " = ", result);
 }
 
-static void add_set(struct asyncore__line *line, const struct asyncore_trace_event *event,
-                    const char *name, bool (*has)(const struct asyncore_trace_entry *entry))
+enum { R = 1, W = 2, E = 4, CONNECTING = 8 };
+
+static unsigned sets_of(const struct asyncore_trace_entry *entry)
+{
+    return (entry->r ? R : 0U) | (entry->w ? W : 0U) | (entry->e ? E : 0U) |
+           (entry->connecting ? CONNECTING : 0U);
+}
+
+static unsigned sets_with_members(const struct asyncore_trace_event *event)
+{
+    struct asyncore_trace_entry entry = {0};
+    unsigned sets = 0;
+
+    while (asyncore_trace_next(event, &entry))
+        sets |= sets_of(&entry);
+    return sets;
+}
+
+static void add_members(struct asyncore__line *line, const struct asyncore_trace_event *event,
+                        unsigned set)
 {
     struct asyncore_trace_entry entry = {0};
     const char *separator = "";
 
-    add(line, name, "[");
     while (asyncore_trace_next(event, &entry)) {
-        if (!has(&entry))
+        if ((sets_of(&entry) & set) == 0)
             continue;
         add_number(line, separator, entry.fd);
         separator = " ";
     }
-    asyncore__line_text(line, "]");
-}
-
-static bool is_r(const struct asyncore_trace_entry *entry)
-{
-    return entry->r;
-}
-
-static bool is_w(const struct asyncore_trace_entry *entry)
-{
-    return entry->w;
-}
-
-static bool is_e(const struct asyncore_trace_entry *entry)
-{
-    return entry->e;
-}
-
-static bool is_connecting(const struct asyncore_trace_entry *entry)
-{
-    return entry->connecting;
-}
-
-static bool some_connect(const struct asyncore_trace_event *event)
-{
-    struct asyncore_trace_entry entry = {0};
-
-    while (asyncore_trace_next(event, &entry))
-        if (entry.connecting)
-            return true;
-    return false;
 }
 
 static void add_sets(struct asyncore__line *line, const struct asyncore_trace_event *event)
 {
-    add_set(line, event, "r", is_r);
-    add_set(line, event, " w", is_w);
-    add_set(line, event, " e", is_e);
-    if (some_connect(event))
-        add_set(line, event, " connecting", is_connecting);
+    static const struct {
+        unsigned set;
+        const char *name;
+    } sets[] = {{R, "r["}, {W, " w["}, {E, " e["}, {CONNECTING, " connecting["}};
+    const unsigned with_members = sets_with_members(event);
+
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        const unsigned set = sets[i].set;
+
+        if (set == CONNECTING && (with_members & set) == 0)
+            continue;
+        asyncore__line_text(line, sets[i].name);
+        if ((with_members & set) != 0)
+            add_members(line, event, set);
+        asyncore__line_text(line, "]");
+    }
     if (event->type == ASYNCORE_TRACE_READY)
-        add_seconds(line, ", slept ", event->seconds, 3, " s");
+        add_millis(line, ", slept ", event->seconds);
     else if (event->seconds < 0)
         asyncore__line_text(line, ", for ever");
     else
-        add_seconds(line, ", at most ", event->seconds, 3, " s");
+        add_millis(line, ", at most ", event->seconds);
 }
 
 static void add_call(struct asyncore__line *line, const struct asyncore_trace_event *event)
@@ -155,7 +151,9 @@ static void add_call(struct asyncore__line *line, const struct asyncore_trace_ev
         return;
     if (event->dispatcher != NULL)
         add_result(line, event->result);
-    add_seconds(line, " (", event->seconds, 6, " s)");
+    asyncore__line_text(line, " (");
+    asyncore__line_micros(line, event->seconds, 0);
+    asyncore__line_text(line, " s)");
 }
 
 static void add_io(struct asyncore__line *line, const struct asyncore_trace_event *event)
@@ -186,7 +184,7 @@ static void add_timer(struct asyncore__line *line, const struct asyncore_trace_e
     asyncore__line_number(line, (int64_t)event->number);
     add(line, " ", event->name);
     if (strcmp(event->name, "set") == 0)
-        add_seconds(line, ", due in ", event->seconds, 3, " s");
+        add_millis(line, ", due in ", event->seconds);
 }
 
 static void add_rest(struct asyncore__line *line, const struct asyncore_trace_event *event)
@@ -230,7 +228,7 @@ void asyncore_trace_text(const struct asyncore_trace_event *event, void *argumen
 
     asyncore__line_begin(&line);
     asyncore__line_text(&line, color);
-    asyncore__line_seconds(&line, event->time, 6, 10);
+    asyncore__line_micros(&line, event->time, 3);
     for (unsigned i = 0; i < event->depth && i < DEEPEST; i++)
         asyncore__line_text(&line, "  ");
     add(&line, " ", name);
