@@ -108,6 +108,45 @@ def test_perl_udp():
     ask_with_perl("udp")  # one byte is its question
 
 
+JAVA = """
+import java.net.InetAddress;
+import org.apache.commons.net.time.*;
+int port = Integer.parseInt(bsh.args[0]);
+if (bsh.args[1].equals("tcp")) {
+    client = new TimeTCPClient();
+    client.setDefaultTimeout(5000);
+    client.connect("127.0.0.1", port);
+    print(client.getTime() - TimeTCPClient.SECONDS_1900_TO_1970);
+} else {
+    client = new TimeUDPClient();
+    client.setDefaultTimeout(5000);
+    client.open();
+    print(client.getTime(InetAddress.getByName("127.0.0.1"), port) - TimeUDPClient.SECONDS_1900_TO_1970);
+}
+"""
+JARS = "/usr/share/java/commons-net.jar", "/usr/share/java/bsh.jar"
+
+
+def ask_with_java(protocol):
+    program("java")
+    for jar in JARS:
+        if not os.path.exists(jar):
+            raise tap.Skip(f"needs {jar}")
+    server = serve(protocol)
+    with configuration(JAVA) as script:
+        is_about_now(int(good("java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", ":".join(JARS),
+                              "bsh.Interpreter", script.name, str(server.port), protocol)))
+    equal(server.stop(), 0)
+
+
+def test_java():
+    ask_with_java("tcp")
+
+
+def test_java_udp():
+    ask_with_java("udp")
+
+
 TCL = """
 if {[catch {package require time} problem]} { puts "missing $problem"; exit }
 if {"udp" in $argv && [catch {package require udp} problem]} { puts "missing $problem"; exit }
