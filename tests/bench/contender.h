@@ -22,9 +22,9 @@ struct contender {
      * ready and what came is sent back at once; what its peer does not take is kept, and the peer
      * not read, until it can be written. */
     void (*echo)(int listener);
-    void (*echo_buffered)(int listener); /* by what the loop's library has for buffered output */
-    void (*time)(int listener);          /* RFC 868: accept, send four bytes, close */
-    void (*time_more)(int listener);     /* the four bytes and the end in one segment */
+    void (*echo_buffered)(int listener);  /* by what the loop's library has for buffered output */
+    void (*time)(int listener);           /* RFC 868: accept, send four bytes, close */
+    void (*time_more)(int listener);      /* the four bytes and the end in one segment */
     void (*time_more_read)(int listener); /* ... after a look at what the client has sent */
     /* The same of datagrams, on a socket that blocks, and on one that does not. */
     void (*time_udp)(int socket);
