@@ -39,7 +39,8 @@ static void dump_addresses(const struct asyncore_dispatcher *dispatcher, FILE *f
 
     if (asyncore_getsockname(dispatcher, &addr, &addrlen) == 0)
         fprintf(file, " %s", asyncore_ntop((struct sockaddr *)&addr, addrlen, text, sizeof text));
-    if (!dispatcher->accepting && asyncore_addr(dispatcher, &addr, &addrlen) == 0)
+    if ((dispatcher->connected || dispatcher->connecting) &&
+        asyncore_addr(dispatcher, &addr, &addrlen) == 0)
         fprintf(file, " with %s",
                 asyncore_ntop((struct sockaddr *)&addr, addrlen, text, sizeof text));
 }

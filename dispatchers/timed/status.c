@@ -56,10 +56,24 @@ void timed_status_end(void)
     asyncore_cancel(&timer);
 }
 
+/* A listener says itself where it is. */
+static void log_dispatcher(const struct asyncore_dispatcher *dispatcher)
+{
+    char repr[TIMED_COUNTS_TEXT], text[ASYNCORE_ADDRSTRLEN];
+    struct sockaddr_storage addr;
+    socklen_t addrlen;
+
+    asyncore_repr(dispatcher, repr, sizeof repr);
+    if (asyncore_accepting(dispatcher) || asyncore_getsockname(dispatcher, &addr, &addrlen) < 0)
+        timed_log(LOG_NOTICE, "%s", repr);
+    else
+        timed_log(LOG_NOTICE, "%s on %s", repr,
+                  asyncore_ntop((struct sockaddr *)&addr, addrlen, text, sizeof text));
+}
+
 static void log_dispatchers(void)
 {
     size_t left = asyncore_map_count(NULL);
-    char line[TIMED_COUNTS_TEXT];
 
     for (int fd = 0; left > 0; fd++) {
         const struct asyncore_dispatcher *dispatcher = asyncore_map_get(NULL, fd);
@@ -69,8 +83,7 @@ static void log_dispatchers(void)
         left--;
         if (timed_port_of(fd) < 0) /* leads to another process of ours */
             continue;
-        asyncore_repr(dispatcher, line, sizeof line);
-        timed_log(LOG_NOTICE, "%s", line);
+        log_dispatcher(dispatcher);
     }
 }
 

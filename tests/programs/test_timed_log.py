@@ -138,7 +138,7 @@ def test_signals_that_ask():
         server.process.send_signal(number)
         equal(server.line(), "tcp: 3 answered; udp: 1 answered")
         lines = sorted(server.line() for _ in range(3))
-        matches(lines[0], r"<time_datagram fd \d+>")
+        matches(lines[0], rf"<time_datagram fd \d+> on 127\.0\.0\.1:{server.port}")
         matches(lines[1], rf"<time_server listening 127\.0\.0\.1:{server.port} fd \d+>")
         matches(lines[2], "sandbox: .*")
     equal(server.stop(), 0)

@@ -117,8 +117,8 @@ def test_listen_on_an_address_twice():
     server.process.send_signal(signal.SIGUSR1)
     equal(server.line(), "tcp: 2 answered; udp: 2 answered")
     equal([re.sub(r" fd \d+", "", server.line()) for _ in range(4)],
-          [f"<time_server listening 127.0.0.1:{port}>", "<time_datagram>",
-           f"<time_server listening 127.0.0.2:{port}>", "<time_datagram>"])
+          [f"<time_server listening 127.0.0.1:{port}>", f"<time_datagram> on 127.0.0.1:{port}",
+           f"<time_server listening 127.0.0.2:{port}>", f"<time_datagram> on 127.0.0.2:{port}"])
     equal(server.stop(), 0)
 
 
