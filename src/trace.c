@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 unsigned asyncore__traced;
+bool asyncore__is_traced;
 
 static void (*sink)(const struct asyncore_trace_event *event, void *argument);
 static void *sink_argument;
@@ -23,6 +24,7 @@ void asyncore_set_trace(unsigned types,
 {
     atomic_store(&begun, true); /* whatever the environment says */
     asyncore__traced = 0;
+    asyncore__is_traced = false;
     if (new_sink == NULL)
         return;
     sink = new_sink;
@@ -31,6 +33,7 @@ void asyncore_set_trace(unsigned types,
         asyncore__trace_color(argument);
     began_at = asyncore__now();
     asyncore__traced = types & ((1U << ASYNCORE__TRACE_TYPES) - 1);
+    asyncore__is_traced = asyncore__traced != 0;
 }
 
 void asyncore__trace_begin(void)

@@ -5,9 +5,11 @@
 
 #include "internal.h"
 
-/* 1 << type for those that somebody wants.  Not atomic, and known to be our own, so that a test is one
- * instruction and a jump: it is set before there are threads. */
+/* 1 << type for those that somebody wants, and whether there are any: a bool is compared where it lies,
+ * without being loaded.  Not atomic, and known to be our own, so that a test is one instruction and
+ * a jump: they are set before there are threads. */
 extern unsigned asyncore__traced __attribute__((visibility("hidden")));
+extern bool asyncore__is_traced __attribute__((visibility("hidden")));
 
 /* ASYNCORE__UNTRACED is for the benchmark, which compares the two. */
 static inline bool asyncore__tracing(void)
@@ -15,7 +17,7 @@ static inline bool asyncore__tracing(void)
 #ifdef ASYNCORE__UNTRACED
     return false;
 #endif
-    return __builtin_expect(asyncore__traced != 0, false);
+    return __builtin_expect(asyncore__is_traced, false);
 }
 
 static inline bool asyncore__traces(enum asyncore_trace_type type)
