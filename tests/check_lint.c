@@ -1,0 +1,297 @@
+/* check_lint.c - what the trace calls a mistake, and what it does not. */
+#include "echo.h"
+
+#include <asynchat.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static char lints[4096];
+
+static void write_lint(const struct asyncore_trace_event *event, void *argument)
+{
+    (void)argument;
+    ck_assert_int_eq(event->type, ASYNCORE_TRACE_LINT);
+    ck_assert_ptr_nonnull(event->text);
+    if (event->created != NULL)
+        ck_assert_ptr_nonnull(strstr(event->text, event->created));
+    snprintf(lints + strlen(lints), sizeof lints - strlen(lints), "%s %s; ", event->class_name,
+             event->name);
+}
+
+static void watch_for_mistakes(void)
+{
+    lints[0] = '\0';
+    asyncore_set_trace(1U << ASYNCORE_TRACE_LINT, write_lint, NULL);
+}
+
+static void assert_mistakes(const char *expected)
+{
+    asyncore_set_trace(0, NULL, NULL);
+    ck_assert_str_eq(lints, expected);
+}
+
+static struct probe probe;
+
+static void poll_times(int times)
+{
+    for (int i = 0; i < times; i++)
+        ck_assert_int_eq(asyncore_poll(0, NULL), 0);
+}
+
+START_TEST(test_hot)
+{
+    const int other_end = probe_channel(&probe, "A", NULL);
+
+    probe.wants_write = true;
+    watch_for_mistakes();
+    poll_times(99);
+    ck_assert_str_eq(lints, "");
+    poll_times(100);
+    assert_mistakes("probe hot; ");
+    asyncore_close(&probe.base);
+    close(other_end);
+}
+END_TEST
+
+static int sends(struct probe *self)
+{
+    return (int)asyncore_send(&self->base, "x", 1);
+}
+
+START_TEST(test_not_hot)
+{
+    const int other_end = probe_channel(&probe, "A", NULL);
+
+    probe.wants_write = true;
+    probe.on_write = sends;
+    watch_for_mistakes();
+    poll_times(300);
+    assert_mistakes("");
+    asyncore_close(&probe.base);
+    close(other_end);
+}
+END_TEST
+
+START_TEST(test_deaf)
+{
+    const int other_end = probe_channel(&probe, "A", NULL);
+
+    probe.wants_read = false;
+    watch_for_mistakes();
+    poll_times(3);
+    assert_mistakes("probe deaf; ");
+    asyncore_close(&probe.base);
+    close(other_end);
+}
+END_TEST
+
+static void call_nothing(struct asyncore_timer *timer)
+{
+    (void)timer;
+}
+
+/* A timer may yet make it ask; or it is limited. */
+START_TEST(test_not_deaf)
+{
+    static struct asyncore_timer timer;
+    const int other_end = probe_channel(&probe, "A", NULL);
+
+    probe.wants_read = false;
+    watch_for_mistakes();
+    asyncore_call_later(&timer, 60, call_nothing, NULL);
+    poll_times(2);
+    asyncore_cancel(&timer);
+    asyncore_set_idle_timeout(&probe.base, 60);
+    poll_times(2);
+    assert_mistakes("");
+    asyncore_close(&probe.base);
+    close(other_end);
+}
+END_TEST
+
+static int reads_nothing(struct probe *self)
+{
+    (void)self;
+    return 0;
+}
+
+static void signal_nothing(struct asyncore_signal_handler *self)
+{
+    (void)self;
+}
+
+/* Where others ask it is said after ten seconds, for they may yet make it ask; and not at all where a
+ * signal may.  The stable clock goes on by a millisecond a pass. */
+START_TEST(test_deaf_beside_others)
+{
+    static struct asyncore_signal_handler handler;
+    static struct probe other;
+    const int ends[] = {probe_channel(&probe, "A", NULL), probe_channel(&other, "B", NULL)};
+
+    probe.wants_read = false;
+    other.on_read = reads_nothing;
+    send_all(ends[1], "x");
+    wait_readable(asyncore_fileno(&other.base));
+    asyncore_set_trace_stable(true);
+    if (_i > 0)
+        asyncore_add_signal_handler(&handler, SIGUSR1, signal_nothing, NULL);
+    watch_for_mistakes();
+    poll_times(9990);
+    ck_assert_str_eq(lints, "");
+    poll_times(50);
+    assert_mistakes(_i > 0 ? "" : "probe deaf; ");
+    asyncore_remove_signal_handler(&handler);
+    asyncore_close_all(NULL, true);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
+static int takes_long(struct probe *self)
+{
+    const double until = cpu_seconds() + 0.11;
+    char byte;
+
+    while (cpu_seconds() < until)
+        ;
+    return (int)asyncore_recv(&self->base, &byte, 1);
+}
+
+START_TEST(test_slow)
+{
+    const int other_end = probe_channel(&probe, "A", NULL);
+
+    probe.on_read = takes_long;
+    watch_for_mistakes();
+    send_all(other_end, "x");
+    wait_readable(asyncore_fileno(&probe.base));
+    poll_times(1);
+    assert_mistakes("probe slow; ");
+    asyncore_close(&probe.base);
+    close(other_end);
+}
+END_TEST
+
+START_TEST(test_unbounded)
+{
+    static struct asyncore_dispatcher_with_send d;
+    static char much[8 * 1024 * 1024];
+    int ends[2];
+
+    tcp_pair(ends);
+    asyncore_dispatcher_with_send_init(&d, &asyncore_dispatcher_with_send_class, ends[0], NULL, 0,
+                                       NULL);
+    watch_for_mistakes();
+    poll_times(2);
+    ck_assert_str_eq(lints, "");
+    ck_assert_int_eq(asyncore_send(&d.base, much, sizeof much), sizeof much);
+    ck_assert_uint_gt(asyncore_out_buffer(&d), 1024 * 1024);
+    poll_times(3);
+    assert_mistakes("dispatcher_with_send unbounded; ");
+    asyncore_close(&d.base);
+    close(ends[1]);
+}
+END_TEST
+
+/* One that is not heard while so much waits is none. */
+START_TEST(test_high_water)
+{
+    static struct asynchat_async_chat chat;
+    static char much[8 * 1024 * 1024];
+    int ends[2];
+
+    tcp_pair(ends);
+    asynchat_init(&chat, &asynchat_async_chat_class, ends[0], NULL, 0, NULL);
+    asynchat_set_high_water(&chat, 1000);
+    watch_for_mistakes();
+    ck_assert_int_eq(asynchat_push(&chat, much, sizeof much), 0);
+    poll_times(3);
+    assert_mistakes("");
+    asyncore_close(&chat.base);
+    close(ends[1]);
+}
+END_TEST
+
+START_TEST(test_no_deadline)
+{
+    watch_for_mistakes();
+    for (int i = 0; i < 2; i++) { /* once for the class */
+        open_echo();
+        poll_times(2);
+        asyncore_close(&echo);
+        close(echo_peer);
+    }
+    assert_mistakes("echo no deadline; ");
+}
+END_TEST
+
+START_TEST(test_deadline)
+{
+    open_echo();
+    watch_for_mistakes();
+    asyncore_set_idle_timeout(&echo, 60);
+    poll_times(2);
+    asyncore_close(&echo);
+    assert_mistakes("");
+    close(echo_peer);
+}
+END_TEST
+
+START_TEST(test_near_the_limit)
+{
+    const struct rlimit limit = {2000, 2000};
+    struct asyncore_dispatcher d[2];
+
+    if (getenv("VALGRIND") != NULL || setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return; /* it keeps the highest for itself */
+    watch_for_mistakes();
+    for (int i = 0; i < 2; i++) {
+        int ends[2];
+
+        tcp_pair(ends);
+        ck_assert_int_eq(dup2(ends[0], 1900 + i), 1900 + i);
+        close(ends[0]);
+        asyncore_init(&d[i], &asyncore_dispatcher_class, 1900 + i, NULL);
+        close(ends[1]);
+    }
+    assert_mistakes(strcmp(asyncore_map_get_poller(NULL), "select") == 0
+                        ? "dispatcher near the limit; dispatcher near the limit; "
+                        : "dispatcher near the limit; ");
+    asyncore_close_all(NULL, true);
+}
+END_TEST
+
+START_TEST(test_stale)
+{
+    open_echo();
+    asyncore_close(&echo);
+    watch_for_mistakes();
+    ck_assert_int_eq(asyncore_send(&echo, "x", 1), -EBADF);
+    ck_assert_int_eq(asyncore_handle_read(&echo), -EBADF);
+    ck_assert_int_eq(asyncore_close(&echo), 0); /* which is allowed */
+    assert_mistakes("echo stale; echo stale; ");
+    close(echo_peer);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("lint");
+    TCase *tcase = add_case(suite, "lint");
+
+    tcase_add_test(tcase, test_hot);
+    tcase_add_test(tcase, test_not_hot);
+    tcase_add_test(tcase, test_deaf);
+    tcase_add_test(tcase, test_not_deaf);
+    tcase_add_loop_test(tcase, test_deaf_beside_others, 0, 2);
+    tcase_add_test(tcase, test_slow);
+    tcase_add_test(tcase, test_unbounded);
+    tcase_add_test(tcase, test_high_water);
+    tcase_add_test(tcase, test_no_deadline);
+    tcase_add_test(tcase, test_deadline);
+    tcase_add_test(tcase, test_near_the_limit);
+    tcase_add_test(tcase, test_stale);
+    return run_suite(suite);
+}
