@@ -117,8 +117,7 @@ int asyncore_listen(struct asyncore_dispatcher *self, int num)
 
     if (rc < 0)
         return rc;
-    if (asyncore__trace_io_addr(self, "listen", listen(self->fd, num), &self->addr.sa,
-                                self->addrlen) < 0)
+    if (asyncore__trace_listen(self, listen(self->fd, num)) < 0)
         return -errno;
     self->accepting = true;
     asyncore__changed(self);

@@ -90,9 +90,12 @@ const char *asyncore__trace_created(const struct asyncore_dispatcher *dispatcher
 const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen, char *text,
                                  size_t size)
 {
+    char *port;
+
     asyncore_ntop(addr, addrlen, text, size);
-    if (asyncore__stable && (addr->sa_family == AF_INET || addr->sa_family == AF_INET6))
-        *strrchr(text, ':') = '\0';
+    port = strrchr(text, ':'); /* none if it was no address */
+    if (asyncore__stable && port != NULL && addr->sa_family != AF_UNIX)
+        *port = '\0';
     return text;
 }
 
@@ -114,8 +117,6 @@ void asyncore__trace_open(struct asyncore_map *map, struct asyncore_dispatcher *
     struct asyncore_trace_event event = about(dispatcher, ASYNCORE_TRACE_OPEN, NULL);
     char text[ASYNCORE_ADDRSTRLEN];
 
-    if (dispatcher == &map->wakeup)
-        return;
     dispatcher->recv_of = dispatcher->send_of = NULL; /* they are told about, from now on */
     if (dispatcher->addrlen > 0 && dispatcher->addrlen <= sizeof dispatcher->addr)
         event.text =
@@ -128,8 +129,6 @@ void asyncore__trace_close(const struct asyncore_dispatcher *self, const char *w
 {
     struct asyncore_trace_event event = about(self, ASYNCORE_TRACE_CLOSE, why);
 
-    if (self == &self->map->wakeup)
-        return;
     asyncore__trace_emit(self->map, &event);
     asyncore__stable_forget(self->fd);
 }
@@ -152,8 +151,6 @@ void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name
 {
     struct asyncore_trace_event event = about(self, ASYNCORE_TRACE_IO, name);
 
-    if (self == &self->map->wakeup)
-        return;
     event.size = size;
     event.text = text;
     event.result = result < 0 ? -errno : result;
@@ -176,6 +173,20 @@ int asyncore__trace_io_addr(const struct asyncore_dispatcher *self, const char *
     errno = error;
     asyncore__trace_io(self, name, 0, result, text);
     return result;
+}
+
+int asyncore__trace_listen(const struct asyncore_dispatcher *self, int result)
+{
+    struct sockaddr_storage addr;
+    socklen_t addrlen;
+    const int error = errno;
+
+    if (!asyncore__tracing())
+        return result;
+    if (asyncore_getsockname(self, &addr, &addrlen) < 0)
+        addrlen = 0;
+    errno = error;
+    return asyncore__trace_io_addr(self, "listen", result, (struct sockaddr *)&addr, addrlen);
 }
 
 void asyncore__trace_timer(const struct asyncore_timer *timer, const char *name, int64_t left)

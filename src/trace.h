@@ -69,6 +69,8 @@ static inline ssize_t asyncore__io(const struct asyncore_dispatcher *self, const
 /* The same for a call that has an address. */
 int asyncore__trace_io_addr(const struct asyncore_dispatcher *self, const char *name, int result,
                             const struct sockaddr *addr, socklen_t addrlen);
+/* And for listen(), with the address that it really has, not port 0. */
+int asyncore__trace_listen(const struct asyncore_dispatcher *self, int result);
 
 /* ---- a call, on the stack of who calls ---- */
 
@@ -166,7 +168,7 @@ void asyncore__line_millis(struct asyncore__line *line, double seconds);
 void asyncore__line_micros(struct asyncore__line *line, double seconds, unsigned columns);
 /* With a newline, in one fwrite(). */
 void asyncore__line_end(struct asyncore__line *line, FILE *file);
-/* "EAGAIN" for -EAGAIN; or "ExitNow", or a number, for what is below 0 and no errno. */
+/* "EAGAIN" for -EAGAIN; or "ExitNow", or "5000", for what is below 0 and no errno. */
 const char *asyncore__errno_name(ssize_t error, char *text, size_t size);
 
 extern const char *const asyncore__trace_names[];

@@ -130,6 +130,6 @@ const char *asyncore__errno_name(ssize_t error, char *text, size_t size)
     if (name != NULL)
         snprintf(text, size, "%s", name);
     else
-        snprintf(text, size, "%zd", error);
+        snprintf(text, size, "%zd", -error);
     return text;
 }

@@ -81,6 +81,6 @@ int asyncore__stable_fd(int fd)
 
 void asyncore__stable_forget(int fd)
 {
-    if (fd >= 0 && fd < numbers_size)
+    if (fd < numbers_size)
         numbers[fd] = 0;
 }

@@ -73,7 +73,8 @@ static void add_result(struct asyncore__line *line, ssize_t result)
     char name[32];
 
     if (result < 0)
-        add(line, " = -", asyncore__errno_name(result, name, sizeof name));
+        add(line, result == asyncore_ExitNow ? " = " : " = -",
+            asyncore__errno_name(result, name, sizeof name));
     else
         add_number(line, " = ", result);
 }

@@ -1,9 +1,12 @@
 /* check_trace.c - the trace: which events come, in which order, and what they say. */
 #include "echo.h"
+#include "interpose.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #define TYPE(name) (1U << ASYNCORE_TRACE_##name)
 
@@ -274,6 +277,140 @@ START_TEST(test_json)
 }
 END_TEST
 
+/* What has an errno's name, and what has none. */
+static int raises_nothing_known(struct probe *self)
+{
+    (void)self;
+    return -5000;
+}
+
+START_TEST(test_results)
+{
+    static const struct {
+        int (*on_read)(struct probe *self);
+        const char *text;
+    } cases[] = {
+        {closes_and_fails, "ret   1 probe.handle_read = -EIO"},
+        {raises_nothing_known, "ret   1 probe.handle_read = -5000"},
+        {raises_exit_now, "ret   1 probe.handle_read = ExitNow"},
+    };
+    static struct probe probe;
+    const int other_end = probe_channel(&probe, "A", NULL);
+
+    trace_log();
+    probe.on_read = cases[_i].on_read;
+    send_all(other_end, "x");
+    wait_readable(asyncore_fileno(&probe.base));
+    begin(TYPE(RET));
+    asyncore_poll(1, NULL);
+    ck_assert_msg(strstr(end(), cases[_i].text) != NULL, "%s", text);
+    asyncore_close(&probe.base);
+    close(other_end);
+}
+END_TEST
+
+/* One that somebody has zeroed. */
+START_TEST(test_written_over)
+{
+    int fd;
+
+    trace_log();
+    open_echo();
+    asyncore_poll(0, NULL);
+    fd = asyncore_fileno(&echo);
+    send_all(echo_peer, "x");
+    wait_readable(fd);
+    memset(&echo, 0, sizeof echo);
+    begin_with(TYPE(ASK) | TYPE(CLOSE), asyncore_trace_json);
+    ck_assert_int_eq(asyncore_poll(0, NULL), -EINVAL);
+    ck_assert_str_eq(end(),
+                     "{\"time\":0.000000,\"event\":\"ask\",\"dispatchers\":[{\"fd\":1,\"class\":"
+                     "\"?\",\"events\":\"re\"}],\"timeout\":0.000000}\n"
+                     "{\"time\":0.001000,\"event\":\"close\",\"fd\":1,\"class\":\"?\",\"why\":"
+                     "\"written over\"}\n");
+    close(echo_peer);
+    close(fd); /* which was left open */
+}
+END_TEST
+
+/* ==================================================
+ * addresses; in a stable trace they have no ports
+ */
+
+static struct asyncore_dispatcher client;
+
+static void open_socket(int family, int type)
+{
+    (asyncore_init)(&client, &echo_class, -1, NULL); /* by whom is not known */
+    ck_assert_int_eq(asyncore_create_socket(&client, family, type), 0);
+}
+
+static void *memory_of(const void *addr)
+{
+    return (void *)(uintptr_t)addr;
+}
+
+/* Refused, but told. */
+START_TEST(test_addresses)
+{
+    static const struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = 0x1234};
+    static const struct sockaddr_in6 in6 = {
+        .sin6_family = AF_INET6, .sin6_port = 0x1234, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    static const struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "a:b"};
+    static const struct {
+        const void *addr;
+        socklen_t addrlen;
+        const char *text;
+    } cases[] = {
+        {&in6, sizeof in6, "[::1]"},
+        {&un, sizeof un, "a:b"},
+        {&in, sizeof in - 1, "(address family 2)"},
+        {&in, 1, "(none)"},
+    };
+    char expected[128];
+
+    open_socket(AF_INET, SOCK_STREAM);
+    begin(TYPE(IO));
+    ck_assert_int_lt(asyncore_connect(&client, memory_of(cases[_i].addr), cases[_i].addrlen), 0);
+    snprintf(expected, sizeof expected, " connect %s = -E", cases[_i].text);
+    ck_assert_msg(strstr(end(), expected) != NULL, "%s", text);
+    asyncore_close(&client);
+}
+END_TEST
+
+/* A listener's is the one that it really has, also one that is too long to be kept. */
+START_TEST(test_listener)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%ld_is_longer_than_what_is_kept",
+             (long)getpid());
+    begin(TYPE(OPEN) | TYPE(IO));
+    open_socket(AF_UNIX, SOCK_STREAM);
+    ck_assert_int_eq(asyncore_bind(&client, (struct sockaddr *)&addr, sizeof addr), 0);
+    ck_assert_int_eq(asyncore_listen(&client, 1), 0);
+    unlink(addr.sun_path);
+    end();
+    cut_out("listen ", '_');
+    ck_assert_str_eq(text, "  0.000000 open  1 echo\n"
+                           "  0.000000 io    1 _is_longer_than_what_is_kept = 0\n");
+    asyncore_close(&client);
+}
+END_TEST
+
+START_TEST(test_no_listener)
+{
+    const int fd = open("/dev/null", O_RDONLY);
+
+    (asyncore_file_dispatcher_init)(&client, &asyncore_file_dispatcher_class, fd, NULL);
+    begin(TYPE(IO));
+    ck_assert_int_eq(asyncore_listen(&client, 1), -ENOTSOCK);
+    ck_assert_str_eq(end(), "  0.000000 io    1 listen (none) = -ENOTSOCK\n");
+    asyncore_close(&client);
+    close(fd); /* it had a copy */
+}
+END_TEST
+
 /* ==================================================
  * a sink of one's own
  */
@@ -354,6 +491,12 @@ int main(void)
     tcase_add_test(tcase, test_destroyed);
     tcase_add_test(tcase, test_numbers);
     tcase_add_test(tcase, test_json);
+    tcase_add_loop_test(tcase, test_results, 0, 3);
+    tcase_add_test(tcase, test_written_over);
+    tcase = add_case(suite, "addresses");
+    tcase_add_loop_test(tcase, test_addresses, 0, 4);
+    tcase_add_test(tcase, test_listener);
+    tcase_add_test(tcase, test_no_listener);
     tcase = add_case(suite, "sink");
     tcase_add_test(tcase, test_own_sink);
     tcase_add_test(tcase, test_fields);
