@@ -1,0 +1,275 @@
+/* check_trace_lines.c - the lines of the trace: addresses, what is odd or long, and colours. */
+#define _XOPEN_SOURCE 600 /* posix_openpt */
+#include "echo.h"
+#include "interpose.h"
+#include "traced.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+/* ==================================================
+ * addresses; in a stable trace they have no ports
+ */
+
+static struct asyncore_dispatcher client;
+
+static void open_socket(int family, int type)
+{
+    (asyncore_init)(&client, &echo_class, -1, NULL); /* by whom is not known */
+    ck_assert_int_eq(asyncore_create_socket(&client, family, type), 0);
+}
+
+static void *memory_of(const void *addr)
+{
+    return (void *)(uintptr_t)addr;
+}
+
+/* Refused, but told. */
+START_TEST(test_addresses)
+{
+    static const struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = 0x1234};
+    static const struct sockaddr_in6 in6 = {
+        .sin6_family = AF_INET6, .sin6_port = 0x1234, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    static const struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "a:b"};
+    static const struct {
+        const void *addr;
+        socklen_t addrlen;
+        const char *text;
+    } cases[] = {
+        {&in6, sizeof in6, "[::1]"},
+        {&un, sizeof un, "a:b"},
+        {&in, sizeof in - 1, "(address family 2)"},
+        {&in, 1, "(none)"},
+    };
+    char expected[128];
+
+    open_socket(AF_INET, SOCK_STREAM);
+    begin_trace(TYPE(IO), asyncore_trace_text);
+    ck_assert_int_lt(asyncore_connect(&client, memory_of(cases[_i].addr), cases[_i].addrlen), 0);
+    snprintf(expected, sizeof expected, " connect %s = -E", cases[_i].text);
+    ck_assert_msg(strstr(end_trace(), expected) != NULL, "%s", traced);
+    asyncore_close(&client);
+}
+END_TEST
+
+/* A listener's is the one that it really has, also one that is too long to be kept. */
+START_TEST(test_listener)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%ld_is_longer_than_what_is_kept",
+             (long)getpid());
+    begin_trace(TYPE(OPEN) | TYPE(IO), asyncore_trace_text);
+    open_socket(AF_UNIX, SOCK_STREAM);
+    ck_assert_int_eq(asyncore_bind(&client, (struct sockaddr *)&addr, sizeof addr), 0);
+    ck_assert_int_eq(asyncore_listen(&client, 1), 0);
+    unlink(addr.sun_path);
+    end_trace();
+    cut_out("listen ", '_');
+    ck_assert_str_eq(traced, "  0.000000 open  1 echo\n"
+                             "  0.000000 io    1 _is_longer_than_what_is_kept = 0\n");
+    asyncore_close(&client);
+}
+END_TEST
+
+START_TEST(test_no_listener)
+{
+    const int fd = open("/dev/null", O_RDONLY);
+
+    (asyncore_file_dispatcher_init)(&client, &asyncore_file_dispatcher_class, fd, NULL);
+    begin_trace(TYPE(IO), asyncore_trace_text);
+    ck_assert_int_eq(asyncore_listen(&client, 1), -ENOTSOCK);
+    ck_assert_str_eq(end_trace(), "  0.000000 io    1 listen (none) = -ENOTSOCK\n");
+    asyncore_close(&client);
+    close(fd); /* it had a copy */
+}
+END_TEST
+
+/* ==================================================
+ * lines
+ */
+
+/* Whatever a class is called, its line is JSON, and ASCII. */
+START_TEST(test_escapes)
+{
+    static const struct asyncore_class odd_class = {.name = "a\x7f\\\"\xc3\xa9\n"};
+
+    begin_trace(TYPE(CLOSE), asyncore_trace_json);
+    (asyncore_init)(&client, &odd_class, -1, NULL);
+    asyncore_create_socket(&client, AF_INET, SOCK_DGRAM);
+    asyncore_close(&client);
+    ck_assert_str_eq(end_trace(),
+                     "{\"time\":0.000000,\"event\":\"close\",\"fd\":1,\"class\":"
+                     "\"a\\u007f\\u005c\\u0022\\u00c3\\u00a9\\u000a\",\"why\":\"close\"}\n");
+}
+END_TEST
+
+/* A wait without an end has no time-out. */
+START_TEST(test_for_ever)
+{
+    open_echo();
+    send_all(echo_peer, "x");
+    wait_readable(asyncore_fileno(&echo));
+    begin_trace(TYPE(ASK), asyncore_trace_json);
+    asyncore_poll(-1, NULL);
+    ck_assert_str_eq(end_trace(),
+                     "{\"time\":0.000000,\"event\":\"ask\",\"dispatchers\":[{\"fd\":1,\"class\":"
+                     "\"echo\",\"events\":\"re\"}]}\n");
+    asyncore_close(&echo);
+    close(echo_peer);
+}
+END_TEST
+
+static char long_name[3000];
+static const struct asyncore_class long_class = {.name = long_name};
+
+static void open_long(size_t length)
+{
+    memset(long_name, 'x', length);
+    long_name[length] = '\0';
+    (asyncore_init)(&client, &long_class, -1, NULL);
+    asyncore_create_socket(&client, AF_INET, SOCK_DGRAM);
+}
+
+/* Lines are as long as they get; what there is no memory for is left out. */
+START_TEST(test_long)
+{
+    static const size_t lengths[] = {500, 600, 1200, sizeof long_name - 1};
+    char expected[sizeof long_name + 100];
+
+    begin_trace(TYPE(CLOSE), asyncore_trace_text);
+    open_long(lengths[_i]);
+    snprintf(expected, sizeof expected, "  0.000000 close 1 %s: close\n", long_name);
+    asyncore_close(&client);
+    ck_assert_str_eq(end_trace(), expected);
+}
+END_TEST
+
+START_TEST(test_no_memory_for_a_line)
+{
+    begin_trace(TYPE(CLOSE), asyncore_trace_text);
+    open_long(1000);
+    calls.fail_malloc = 2; /* the first is for its number */
+    asyncore_close(&client);
+    ck_assert_str_eq(end_trace(), "  0.000000 close 1 : close\n");
+}
+END_TEST
+
+/* Then a descriptor has its own number. */
+START_TEST(test_no_memory_for_a_number)
+{
+    char expected[64];
+
+    open_echo();
+    snprintf(expected, sizeof expected, "  0.000000 close %d echo: close\n",
+             asyncore_fileno(&echo));
+    begin_trace(TYPE(CLOSE), asyncore_trace_text);
+    calls.fail_malloc = 1;
+    asyncore_close(&echo);
+    ck_assert_str_eq(end_trace(), expected);
+    close(echo_peer);
+}
+END_TEST
+
+/* ---- with a mistake in it, on a terminal and elsewhere ---- */
+
+static void make_a_mistake(void)
+{
+    open_echo();
+    asyncore_poll(0, NULL);
+    asyncore_close(&echo);
+    close(echo_peer);
+}
+
+START_TEST(test_json_of_a_mistake)
+{
+    begin_trace(TYPE(LINT), asyncore_trace_json);
+    make_a_mistake();
+    end_trace();
+    cut_out("accepted, and", '"');
+    ck_assert_str_eq(traced,
+                     "{\"time\":0.000000,\"event\":\"lint\",\"fd\":1,\"class\":\"echo\",\"name\":"
+                     "\"no deadline\",\"text\":\"echo fd 1, created at echo.c:1000: \","
+                     "\"created\":\"echo.c:1000\"}\n");
+}
+END_TEST
+
+/* What make_a_mistake() writes to a terminal. */
+static const char *on_a_terminal(void)
+{
+    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+    size_t size = 0;
+    FILE *terminal;
+    ssize_t n;
+
+    ck_assert_int_ge(master, 0);
+    ck_assert_int_eq(grantpt(master), 0);
+    ck_assert_int_eq(unlockpt(master), 0);
+    terminal = fopen(ptsname(master), "r+");
+    ck_assert_ptr_nonnull(terminal);
+    asyncore_set_trace_stable(true);
+    asyncore_set_trace(ALL_TYPES & ~TYPE(CLOSE), asyncore_trace_text, terminal);
+    make_a_mistake();
+    asyncore_set_trace(0, NULL, NULL);
+    asyncore_set_trace_stable(false);
+    fclose(terminal);
+    while ((n = read(master, traced + size, sizeof traced - 1 - size)) > 0)
+        size += (size_t)n;
+    traced[size] = '\0';
+    close(master);
+    return traced;
+}
+
+START_TEST(test_colours)
+{
+    setenv("TERM", "xterm", 1);
+    unsetenv("NO_COLOR");
+    on_a_terminal();
+    cut_out("accepted, and", '\033');
+    ck_assert_str_eq(traced,
+                     "  0.000000 open  1 echo 127.0.0.1 (echo.c:1000)\r\n"
+                     "\033[31m  0.000000 lint  no deadline: echo fd 1, created at echo.c:1000: "
+                     "\033[0m\r\n"
+                     "\033[36m  0.000000 ask   r[1] w[] e[1], at most 0.000 s\033[0m\r\n"
+                     "\033[36m  0.000000 ready r[] w[] e[], slept 0.000 s\033[0m\r\n");
+}
+END_TEST
+
+/* Whose user minds, or does not say what it can. */
+START_TEST(test_no_colours)
+{
+    static const struct {
+        const char *no_color, *term;
+    } cases[] = {{"1", "xterm"}, {"", "dumb"}, {"", NULL}};
+
+    setenv("NO_COLOR", cases[_i].no_color, 1);
+    if (cases[_i].term != NULL)
+        setenv("TERM", cases[_i].term, 1);
+    else
+        unsetenv("TERM");
+    ck_assert_ptr_null(strchr(on_a_terminal(), '\033'));
+    ck_assert_ptr_nonnull(strstr(traced, " lint "));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("trace_lines");
+    TCase *tcase = add_case(suite, "addresses");
+
+    tcase_add_loop_test(tcase, test_addresses, 0, 4);
+    tcase_add_test(tcase, test_listener);
+    tcase_add_test(tcase, test_no_listener);
+    tcase = add_case(suite, "lines");
+    tcase_add_test(tcase, test_escapes);
+    tcase_add_test(tcase, test_for_ever);
+    tcase_add_loop_test(tcase, test_long, 0, 4);
+    tcase_add_test(tcase, test_no_memory_for_a_line);
+    tcase_add_test(tcase, test_no_memory_for_a_number);
+    tcase_add_test(tcase, test_json_of_a_mistake);
+    tcase_add_test(tcase, test_colours);
+    tcase_add_loop_test(tcase, test_no_colours, 0, 3);
+    return run_suite(suite);
+}
