@@ -457,6 +457,8 @@ START_TEST(test_accept_reports_what_is_missing)
 {
     static struct probe l;
     struct sockaddr_in addr;
+    char text[512];
+    FILE *file;
     int client;
 
     trace_log();
@@ -467,6 +469,10 @@ START_TEST(test_accept_reports_what_is_missing)
     ck_assert_int_eq(asyncore_accept(&l.base, NULL, NULL), -EMFILE);
     give_descriptors_back();
     assert_trace("[error] ");
+    file = fmemopen(text, sizeof text, "w");
+    asyncore_dump_map(NULL, file);
+    fclose(file);
+    ck_assert_msg(strstr(text, ", listening, pauses for want of descriptors") != NULL, "%s", text);
     close(client);
 }
 END_TEST

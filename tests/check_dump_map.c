@@ -42,6 +42,7 @@ START_TEST(test_dump_map)
     int ends[2];
 
     ck_assert_str_eq(dump(), "0 dispatchers, 0 timers\n");
+    asyncore_set_trace_stable(true); /* no busy machine makes it longer */
     probe_listen(&listener, "L", NULL, &addr);
     open_echo();
     asyncore_set_idle_timeout(&echo, 30);
@@ -72,6 +73,102 @@ START_TEST(test_dump_map)
 }
 END_TEST
 
+/* ==================================================
+ * one line, whole; with a clock that stands still
+ */
+
+/* What follows the descriptor's number. */
+static const char *dump_of(int fd)
+{
+    char number[16];
+    const char *line;
+
+    snprintf(number, sizeof number, " fd %d", fd);
+    line = strstr(dump(), number);
+    ck_assert_msg(line != NULL && strchr(line, '\n') != NULL, "%s", text);
+    text[strcspn(line, "\n") + (size_t)(line - text)] = '\0';
+    return line + strlen(number);
+}
+
+static bool always(struct asyncore_dispatcher *self)
+{
+    (void)self;
+    return true;
+}
+
+START_TEST(test_what_it_waits_for)
+{
+    static const struct {
+        struct asyncore_class cls;
+        const char *expected;
+    } cases[] = {
+        {{.readable = asyncore_never, .writable = asyncore_never}, ", waits for nothing"},
+        {{.readable = asyncore_never}, ", waits to write, for 0.0 s"},
+        {{.writable = asyncore_never}, ", waits to read, for 0.0 s"},
+        {{.readable = always}, ", waits to read and write, for 0.0 s"},
+    };
+    struct asyncore_dispatcher d;
+    char expected[128];
+    int ends[2];
+
+    tcp_pair(ends);
+    asyncore_set_trace_stable(true);
+    (asyncore_init_accepted)(&d, &cases[_i].cls, ends[0], NULL, 0, NULL); /* by whom is not known */
+    asyncore_poll(0, NULL);
+    snprintf(expected, sizeof expected, ", connected%s", cases[_i].expected);
+    ck_assert_str_eq(strstr(dump_of(ends[0]), ", connected"), expected);
+    asyncore_close(&d);
+    close(ends[1]);
+}
+END_TEST
+
+START_TEST(test_connecting)
+{
+    static const struct asyncore_class quiet = {.readable = asyncore_never,
+                                                .writable = asyncore_never};
+    struct sockaddr_in addr;
+    const int listener = tcp_listen(&addr);
+    struct asyncore_dispatcher d;
+    char expected[128];
+
+    asyncore_here("main.c:1");
+    (asyncore_init)(&d, &quiet, -1, NULL);
+    asyncore_create_socket(&d, AF_INET, SOCK_STREAM);
+    ck_assert_int_eq(asyncore_connect(&d, (struct sockaddr *)&addr, sizeof addr), 0);
+    snprintf(
+        expected, sizeof expected,
+        " with 127.0.0.1:%d, connecting, waits for the outcome of its connect, created at main.c:1",
+        ntohs(addr.sin_port));
+    ck_assert_str_eq(strstr(dump_of(asyncore_fileno(&d)), " with "), expected);
+    asyncore_close(&d);
+    close(listener);
+}
+END_TEST
+
+static void call_soon(struct asyncore_call *call)
+{
+    (void)call;
+}
+
+/* A pipe, which has no address; and somebody else has something to be called. */
+START_TEST(test_pipe_and_call)
+{
+    static struct asyncore_call call;
+    struct asyncore_dispatcher d;
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    (asyncore_file_dispatcher_init)(&d, &asyncore_file_dispatcher_class, ends[1], NULL);
+    asyncore_call_soon_threadsafe(&call, call_soon, NULL);
+    ck_assert_str_eq(dump_of(asyncore_fileno(&d)), ", connected, waits to read and write");
+    ck_assert_ptr_nonnull(strstr(text, "1 dispatchers, 0 timers, calls are queued"));
+    asyncore_close(&d);
+    close(ends[0]);
+    close(ends[1]);
+    asyncore_poll(0, NULL);
+}
+END_TEST
+
 START_TEST(test_dump_written_over)
 {
     int fd;
@@ -93,6 +190,9 @@ int main(void)
     TCase *tcase = add_case(suite, "dump_map");
 
     tcase_add_test(tcase, test_dump_map);
+    tcase_add_loop_test(tcase, test_what_it_waits_for, 0, 4);
+    tcase_add_test(tcase, test_connecting);
+    tcase_add_test(tcase, test_pipe_and_call);
     tcase_add_test(tcase, test_dump_written_over);
     return run_suite(suite);
 }

@@ -14,8 +14,8 @@ static void write_lint(const struct asyncore_trace_event *event, void *argument)
     (void)argument;
     ck_assert_int_eq(event->type, ASYNCORE_TRACE_LINT);
     ck_assert_ptr_nonnull(event->text);
-    if (event->created != NULL)
-        ck_assert_ptr_nonnull(strstr(event->text, event->created));
+    ck_assert_ptr_nonnull(
+        strstr(event->text, event->created != NULL ? event->created : "an unknown place"));
     snprintf(lints + strlen(lints), sizeof lints - strlen(lints), "%s %s; ", event->class_name,
              event->name);
 }
@@ -71,6 +71,33 @@ START_TEST(test_not_hot)
     assert_mistakes("");
     asyncore_close(&probe.base);
     close(other_end);
+}
+END_TEST
+
+static int file_handle_write(struct asyncore_dispatcher *self)
+{
+    return (int)asyncore_send(self, "x", 1);
+}
+
+/* A file's send() is a write(). */
+START_TEST(test_not_hot_file)
+{
+    static const struct asyncore_class file_class = {
+        .super = &asyncore_file_dispatcher_class,
+        .readable = asyncore_never,
+        .handle_write = file_handle_write,
+    };
+    static struct asyncore_dispatcher file;
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    asyncore_file_dispatcher_init(&file, &file_class, ends[1], NULL);
+    watch_for_mistakes();
+    poll_times(300);
+    assert_mistakes("");
+    asyncore_close(&file);
+    close(ends[0]);
+    close(ends[1]);
 }
 END_TEST
 
@@ -227,6 +254,29 @@ START_TEST(test_no_deadline)
 }
 END_TEST
 
+/* Of as many classes as it remembers. */
+START_TEST(test_no_deadline_of_many)
+{
+    enum { CLASSES = 66, REMEMBERED = 64 };
+    static const struct asyncore_class classes[CLASSES];
+    static struct asyncore_dispatcher d;
+    static const char each[] = "dispatcher no deadline; ";
+    int ends[2];
+
+    watch_for_mistakes();
+    for (int i = 0; i < 2 * CLASSES; i++) {
+        tcp_pair(ends);
+        asyncore_init_accepted(&d, &classes[i / 2], ends[0], NULL, 0, NULL);
+        poll_times(1);
+        asyncore_close(&d);
+        close(ends[1]);
+    }
+    ck_assert_uint_eq(strlen(lints), REMEMBERED * strlen(each));
+    ck_assert_ptr_eq(strstr(lints, each), lints);
+    asyncore_set_trace(0, NULL, NULL);
+}
+END_TEST
+
 START_TEST(test_deadline)
 {
     open_echo();
@@ -276,6 +326,42 @@ START_TEST(test_stale)
 }
 END_TEST
 
+/* It may yet get a socket. */
+START_TEST(test_not_stale)
+{
+    struct asyncore_dispatcher d;
+
+    (asyncore_init)(&d, &asyncore_dispatcher_class, -1, NULL);
+    watch_for_mistakes();
+    ck_assert_int_eq(asyncore_send(&d, "x", 1), -EBADF);
+    ck_assert_str_eq(lints, "");
+    asyncore_close(&d);
+    ck_assert_int_eq(asyncore_send(&d, "x", 1), -EBADF);
+    assert_mistakes("dispatcher stale; ");
+}
+END_TEST
+
+/* A mistake for which there is an error. */
+START_TEST(test_written_over)
+{
+    int fd;
+
+    open_echo();
+    poll_times(1);
+    fd = asyncore_fileno(&echo);
+    send_all(echo_peer, "x");
+    wait_readable(fd);
+    memset(&echo, 0, sizeof echo);
+    trace_log();
+    watch_for_mistakes();
+    ck_assert_int_eq(asyncore_poll(0, NULL), -EINVAL);
+    assert_mistakes("");
+    assert_trace("[error] ");
+    close(echo_peer);
+    close(fd); /* which was left open */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lint");
@@ -283,6 +369,7 @@ int main(void)
 
     tcase_add_test(tcase, test_hot);
     tcase_add_test(tcase, test_not_hot);
+    tcase_add_test(tcase, test_not_hot_file);
     tcase_add_test(tcase, test_deaf);
     tcase_add_test(tcase, test_not_deaf);
     tcase_add_loop_test(tcase, test_deaf_beside_others, 0, 2);
@@ -290,8 +377,11 @@ int main(void)
     tcase_add_test(tcase, test_unbounded);
     tcase_add_test(tcase, test_high_water);
     tcase_add_test(tcase, test_no_deadline);
+    tcase_add_test(tcase, test_no_deadline_of_many);
     tcase_add_test(tcase, test_deadline);
     tcase_add_test(tcase, test_near_the_limit);
     tcase_add_test(tcase, test_stale);
+    tcase_add_test(tcase, test_not_stale);
+    tcase_add_test(tcase, test_written_over);
     return run_suite(suite);
 }
