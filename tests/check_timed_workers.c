@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /* ==================================================
@@ -102,6 +103,31 @@ START_TEST(test_no_such_program)
     status = status_of(pid);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 127);
     ck_assert_str_eq(heard_from(child), "");
+    close(child);
+    close_sockets();
+}
+END_TEST
+
+static bool orphaned;
+
+/* In place of the system's, as is what interpose.h has. */
+pid_t getppid(void)
+{
+    return orphaned ? 1 : (pid_t)syscall(SYS_getppid);
+}
+
+/* Between its fork() and when it asks to be killed with it. */
+START_TEST(test_parent_has_ended)
+{
+    int child, status;
+    pid_t pid;
+
+    open_sockets();
+    snprintf(script, sizeof script, "exit 0");
+    orphaned = true;
+    pid = timed_spawn(team_argv, &sockets, &child);
+    status = status_of(pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILURE);
     close(child);
     close_sockets();
 }
@@ -407,6 +433,7 @@ int main(void)
     tcase_add_test(tcase, test_what_it_finds);
     tcase_add_test(tcase, test_signals_are_heeded);
     tcase_add_test(tcase, test_no_such_program);
+    tcase_add_test(tcase, test_parent_has_ended);
     tcase_add_test(tcase, test_no_descriptors);
     tcase = add_case(suite, "workers");
     tcase_add_test(tcase, test_begin_and_end);

@@ -21,6 +21,7 @@
 enum { ASK_TCP, HEAR_TCP, ASK_UDP, HEAR_UDP, TELL, STOP, OVER };
 
 static int step, client = -1, last;
+static double later; /* seconds that pass before the operator comes */
 static bool served[2];
 
 bool find_socket(int type, struct sockaddr_in *addr)
@@ -91,6 +92,7 @@ static bool next_step(void)
         return hear_daemon(SOCK_DGRAM);
     case TELL:
         step = STOP;
+        fault_sleep(later);
         raise(SIGUSR1);
         return true;
     case STOP:
@@ -239,6 +241,7 @@ static void metrics(char *path)
     static const char *const left[] = {"timed.prom", "timed.prom.new"};
     int fd;
 
+    later = 20; /* it writes it every fifteen */
     serve((char *[]){"timed", "-v", "-p", "0", "-a", "127.0.0.1", "--metrics-file", path, NULL});
     fd = open(directory, O_RDONLY | O_DIRECTORY);
     for (size_t i = 0; i < sizeof left / sizeof left[0]; i++)
