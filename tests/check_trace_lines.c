@@ -118,7 +118,14 @@ START_TEST(test_for_ever)
 END_TEST
 
 static char long_name[3000];
-static const struct asyncore_class long_class = {.name = long_name};
+
+static int read_nothing(struct asyncore_dispatcher *self)
+{
+    (void)self;
+    return 0;
+}
+
+static const struct asyncore_class long_class = {.name = long_name, .handle_read = read_nothing};
 
 static void open_long(size_t length)
 {
@@ -149,6 +156,34 @@ START_TEST(test_no_memory_for_a_line)
     calls.fail_malloc = 2; /* the first is for its number */
     asyncore_close(&client);
     ck_assert_str_eq(end_trace(), "  0.000000 close 1 : close\n");
+}
+END_TEST
+
+static bool is_less_than(const char *line, const char *whole)
+{
+    for (; *whole != '\0'; whole++)
+        if (*line == *whole)
+            line++;
+    return *line == '\0';
+}
+
+/* Whichever part is the first that has no room. */
+START_TEST(test_no_memory_for_a_part)
+{
+    char whole[sizeof long_name + 100];
+
+    for (size_t length = 400; length < 520; length++) {
+        begin_trace(TYPE(RET), asyncore_trace_text);
+        open_long(length);
+        calls.fail_malloc = 2;
+        asyncore_handle_read(&client);
+        calls.fail_malloc = 0;
+        asyncore_close(&client);
+        snprintf(whole, sizeof whole, "  0.000000 ret   1 %s.handle_read = 0 (0.000000 s)\n",
+                 long_name);
+        ck_assert_msg(is_less_than(end_trace(), whole), "%s", traced);
+        ck_assert_uint_eq(strcspn(traced, "\n"), strlen(traced) - 1);
+    }
 }
 END_TEST
 
@@ -262,6 +297,7 @@ int main(void)
     tcase_add_test(tcase, test_for_ever);
     tcase_add_loop_test(tcase, test_long, 0, 4);
     tcase_add_test(tcase, test_no_memory_for_a_line);
+    tcase_add_test(tcase, test_no_memory_for_a_part);
     tcase_add_test(tcase, test_no_memory_for_a_number);
     tcase_add_test(tcase, test_json_of_a_mistake);
     tcase_add_test(tcase, test_colours);
