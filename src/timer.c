@@ -34,8 +34,8 @@ int64_t asyncore__until(int64_t when, int64_t timeout)
 /* Rounded up; below 0 stays so. */
 int64_t asyncore__nanoseconds(double seconds)
 {
-    const double longest = 8e9; /* two and a half centuries: 2^63 ns are 292 years */
-    double nanoseconds;
+    const double longest = 8e9;  /* two and a half centuries: 2^63 ns are 292 years */
+    volatile double nanoseconds; /* a double: an x87 has more digits, which clang would keep */
     int64_t rounded;
 
     if (!(seconds >= 0))
