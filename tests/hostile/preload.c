@@ -38,10 +38,16 @@ __attribute__((constructor)) static void set_up(void)
     sigaction(SIGUSR1, &action, NULL);
 }
 
+#ifdef SYS_clock_gettime64 /* on 32 bits, where the older call's times are of 32, too */
+#define SYSTEM_CLOCK SYS_clock_gettime64
+#else
+#define SYSTEM_CLOCK SYS_clock_gettime
+#endif
+
 /* Not glibc's own functions, which are found only through more of its libraries. */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
-    const int rc = (int)syscall(SYS_clock_gettime, clock, now);
+    const int rc = (int)syscall(SYSTEM_CLOCK, clock, now);
 
     if (rc == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
         now->tv_sec += *offset;
