@@ -36,7 +36,7 @@ static void find(const char *name, void *function)
 }
 
 /* Where glibc has times of 64 bits beside those of 32, these are the functions that the headers mean. */
-#if defined(__GLIBC__) && defined(__USE_TIME_BITS64)
+#if defined(__TIMESIZE) && __TIMESIZE == 32
 #define SELECT "__select64"
 #define FCNTL "__fcntl_time64"
 #define CLOCK_GETTIME "__clock_gettime64"
