@@ -168,7 +168,7 @@ WRAP(pid_t, fork, (void))
         return 0;
     }
     close(ends[1]);
-    read(ends[0], &nothing, 1);
+    (void)!read(ends[0], &nothing, 1);
     close(ends[0]);
     return pid;
 }

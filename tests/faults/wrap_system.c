@@ -65,7 +65,7 @@ WRAP(ssize_t, read, (int fd, void *buffer, size_t size))
 static ssize_t write_bell(int fd, const void *data, size_t size, int error)
 {
     if (error == EAGAIN) /* it has been written so often that it is full: it is readable */
-        write(fd, data, size);
+        (void)!write(fd, data, size);
     errno = error;
     return error != 0 ? -1 : write(fd, data, size);
 }
