@@ -168,8 +168,8 @@ void asyncore__line_millis(struct asyncore__line *line, double seconds);
 void asyncore__line_micros(struct asyncore__line *line, double seconds, unsigned columns);
 /* With a newline, in one fwrite(). */
 void asyncore__line_end(struct asyncore__line *line, FILE *file);
-/* "EAGAIN" for -EAGAIN; or "ExitNow", or "5000", for what is below 0 and no errno. */
-const char *asyncore__errno_name(ssize_t error, char *text, size_t size);
+/* "EAGAIN" for -EAGAIN; or "ExitNow"; NULL for what else is below 0. */
+const char *asyncore__errno_name(ssize_t error);
 
 extern const char *const asyncore__trace_names[];
 enum { ASYNCORE__TRACE_TYPES = ASYNCORE_TRACE_LINT + 1 };

@@ -62,11 +62,11 @@ static void add_string(struct asyncore__line *line, const char *key, const char 
 
 static void add_result(struct asyncore__line *line, ssize_t result)
 {
-    char name[32];
+    const char *name = result < 0 ? asyncore__errno_name(result) : NULL;
 
     add_number(line, "result", result);
-    if (result < 0)
-        add_string(line, "error", asyncore__errno_name(result, name, sizeof name));
+    if (name != NULL)
+        add_string(line, "error", name);
 }
 
 static const char *events_of(const struct asyncore_trace_entry *entry)

@@ -1,7 +1,4 @@
 /* trace_line.c - a line of a trace, as long as it gets. */
-#ifdef __linux__
-#define _GNU_SOURCE /* strerrorname_np */
-#endif
 #include "trace.h"
 
 #include <stdio.h>
@@ -118,18 +115,34 @@ void asyncore__line_end(struct asyncore__line *line, FILE *file)
         free(line->bytes);
 }
 
-const char *asyncore__errno_name(ssize_t error, char *text, size_t size)
-{
-    const char *name = NULL;
+/* Some C libraries have no such list: strerrorname_np() is glibc's. */
+#define NAMED(error) [error] = #error
+static const char *const errno_names[] = {
+    NAMED(E2BIG),        NAMED(EACCES),       NAMED(EADDRINUSE),   NAMED(EADDRNOTAVAIL),
+    NAMED(EAFNOSUPPORT), NAMED(EAGAIN),       NAMED(EALREADY),     NAMED(EBADF),
+    NAMED(EBADMSG),      NAMED(EBUSY),        NAMED(ECANCELED),    NAMED(ECHILD),
+    NAMED(ECONNABORTED), NAMED(ECONNREFUSED), NAMED(ECONNRESET),   NAMED(EDEADLK),
+    NAMED(EDESTADDRREQ), NAMED(EDOM),         NAMED(EEXIST),       NAMED(EFAULT),
+    NAMED(EFBIG),        NAMED(EHOSTDOWN),    NAMED(EHOSTUNREACH), NAMED(EILSEQ),
+    NAMED(EINPROGRESS),  NAMED(EINTR),        NAMED(EINVAL),       NAMED(EIO),
+    NAMED(EISCONN),      NAMED(EISDIR),       NAMED(ELOOP),        NAMED(EMFILE),
+    NAMED(EMLINK),       NAMED(EMSGSIZE),     NAMED(ENAMETOOLONG), NAMED(ENETDOWN),
+    NAMED(ENETRESET),    NAMED(ENETUNREACH),  NAMED(ENFILE),       NAMED(ENOBUFS),
+    NAMED(ENODEV),       NAMED(ENOENT),       NAMED(ENOEXEC),      NAMED(ENOLCK),
+    NAMED(ENOMEM),       NAMED(ENOPROTOOPT),  NAMED(ENOSPC),       NAMED(ENOSYS),
+    NAMED(ENOTCONN),     NAMED(ENOTDIR),      NAMED(ENOTEMPTY),    NAMED(ENOTSOCK),
+    NAMED(ENOTTY),       NAMED(ENXIO),        NAMED(EOPNOTSUPP),   NAMED(EOVERFLOW),
+    NAMED(EPERM),        NAMED(EPIPE),        NAMED(EPROTO),       NAMED(EPROTONOSUPPORT),
+    NAMED(EPROTOTYPE),   NAMED(ERANGE),       NAMED(EROFS),        NAMED(ESHUTDOWN),
+    NAMED(ESPIPE),       NAMED(ESRCH),        NAMED(ESTALE),       NAMED(ETIMEDOUT),
+    NAMED(ETXTBSY),      NAMED(EXDEV),
+};
 
-#ifdef ASYNCORE__HAVE_STRERRORNAME
-    name = strerrorname_np((int)-error);
-#endif
+const char *asyncore__errno_name(ssize_t error)
+{
     if (error == asyncore_ExitNow)
-        name = "ExitNow";
-    if (name != NULL)
-        snprintf(text, size, "%s", name);
-    else
-        snprintf(text, size, "%zd", -error);
-    return text;
+        return "ExitNow";
+    if (error > -(ssize_t)(sizeof errno_names / sizeof errno_names[0]))
+        return errno_names[-error];
+    return NULL;
 }

@@ -70,11 +70,12 @@ static void add_millis(struct asyncore__line *line, const char *before, double s
 
 static void add_result(struct asyncore__line *line, ssize_t result)
 {
-    char name[32];
+    const char *name = result < 0 ? asyncore__errno_name(result) : NULL;
 
-    if (result < 0)
-        add(line, result == asyncore_ExitNow ? " = " : " = -",
-            asyncore__errno_name(result, name, sizeof name));
+    if (result == asyncore_ExitNow)
+        add(line, " = ", name);
+    else if (name != NULL)
+        add(line, " = -", name);
     else
         add_number(line, " = ", result);
 }

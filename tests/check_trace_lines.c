@@ -5,6 +5,7 @@
 #include "traced.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -98,6 +99,41 @@ START_TEST(test_escapes)
     ck_assert_str_eq(end_trace(),
                      "{\"time\":0.000000,\"event\":\"close\",\"fd\":1,\"class\":"
                      "\"a\\u007f\\u005c\\u0022\\u00c3\\u00a9\\u000a\",\"why\":\"close\"}\n");
+}
+END_TEST
+
+/* What a writer makes of an event. */
+static const char *written(void (*writer)(const struct asyncore_trace_event *event, void *argument),
+                           const struct asyncore_trace_event *event)
+{
+    FILE *file = fmemopen(traced, sizeof traced, "w");
+
+    ck_assert_ptr_nonnull(file);
+    writer(event, file);
+    fclose(file);
+    return traced;
+}
+
+/* An errno has its name whatever the C library; what is none is a number. */
+START_TEST(test_errno_names)
+{
+    static const struct {
+        ssize_t result;
+        const char *text, *json;
+    } cases[] = {
+        {0, " = 0\n", ":0}\n"},
+        {-EAGAIN, " = -EAGAIN\n", ",\"error\":\"EAGAIN\"}\n"},
+        {-EXDEV, " = -EXDEV\n", ",\"error\":\"EXDEV\"}\n"},
+        {-4095, " = -4095\n", ":-4095}\n"},
+        {INT_MIN, " = -2147483648\n", ":-2147483648}\n"},
+    };
+    const struct asyncore_trace_event event = {.type = ASYNCORE_TRACE_IO,
+                                               .class_name = "echo",
+                                               .name = "recv",
+                                               .result = cases[_i].result};
+
+    ck_assert_ptr_nonnull(strstr(written(asyncore_trace_text, &event), cases[_i].text));
+    ck_assert_ptr_nonnull(strstr(written(asyncore_trace_json, &event), cases[_i].json));
 }
 END_TEST
 
@@ -294,6 +330,7 @@ int main(void)
     tcase_add_test(tcase, test_no_listener);
     tcase = add_case(suite, "lines");
     tcase_add_test(tcase, test_escapes);
+    tcase_add_loop_test(tcase, test_errno_names, 0, 5);
     tcase_add_test(tcase, test_for_ever);
     tcase_add_loop_test(tcase, test_long, 0, 4);
     tcase_add_test(tcase, test_no_memory_for_a_line);

@@ -46,7 +46,7 @@ def test_all():
                  r"call  (\d+) echo_server\.handle_accept\n.*  io    \1 accept = \d+",
                  r"open  \d+ echo_channel 127\.0\.0\.1:\d+", r"io    \d+ send 5 = 5",
                  r"close \d+ echo_channel: close", r"lint  no deadline: echo_channel fd \d+, created at"):
-        assert re.search(part, text), f"no {part} in {text}"
+        assert re.search(part, text), f"no {part} in {text!r}"
     assert "\033" not in text
 
 
@@ -125,7 +125,7 @@ def test_colours():
     text = on_a_terminal()
     for part in (r"\033\[36m  0\.\d+ ask   r\[\d+\] [^\n]*\033\[0m\r\n", r"^  0\.\d+ open  ",
                  r"\033\[1m  0\.\d+ call  ", r"\033\[33m  0\.\d+ io    \d+ connect [^\n]* = -EINPROGRESS"):
-        assert re.search(part, text), f"no {part} in {text}"
+        assert re.search(part, text), f"no {part} in {text!r}"
 
 
 if __name__ == "__main__":
