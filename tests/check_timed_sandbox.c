@@ -382,12 +382,14 @@ static int assert_refused(const char *what)
 static int without_descriptors(void)
 {
     struct rlimit limit;
+    char why[64];
 
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = 0;
     setrlimit(RLIMIT_NOFILE, &limit);
-    return assert_refused("landlock: Too many open files");
+    snprintf(why, sizeof why, "landlock: %s", strerror(EMFILE));
+    return assert_refused(why);
 }
 
 static int inside_another(void)

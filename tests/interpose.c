@@ -1,5 +1,6 @@
 /* interpose.c - see interpose.h.  What is defined here is found before the C library's. */
-#define _GNU_SOURCE /* RTLD_NEXT */
+#define _GNU_SOURCE    /* RTLD_NEXT */
+#undef _FORTIFY_SOURCE /* with which the headers define some of these as well */
 #include "interpose.h"
 
 #include <dlfcn.h>
