@@ -173,6 +173,7 @@ int main(void)
 #ifdef IP_PKTINFO
     tcase_add_test(tcase, test_recvmsg_and_sendmsg);
 #endif
+    tcase = add_kernel_case(suite, "no_datagram");
     tcase_add_test(tcase, test_messages_that_cannot_be);
     return run_suite(suite);
 }

@@ -459,11 +459,11 @@ int main(void)
         printf("# with %s inside there is no sandbox: its tests are left out\n", guest);
         return run_suite(suite);
     }
-    tcase = add_case(suite, "refused");
+    tcase = add_kernel_case(suite, "refused");
     tcase_add_loop_test(tcase, test_refused, 0, (int)(sizeof attempts / sizeof attempts[0]));
     tcase_add_test(tcase, test_refused_by_the_system);
     tcase_add_loop_test(tcase, test_refused_says_why, 0, 3);
-    tcase = add_case(suite, "allowed");
+    tcase = add_kernel_case(suite, "allowed");
     tcase_add_test(tcase, test_serves);
     tcase_add_test(tcase, test_abort_is_one);
     tcase_add_test(tcase, test_directory);

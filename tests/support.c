@@ -61,6 +61,14 @@ TCase *add_case(Suite *suite, const char *name)
     return tcase;
 }
 
+TCase *add_kernel_case(Suite *suite, const char *name)
+{
+    TCase *tcase = add_case(suite, name);
+
+    tcase_set_tags(tcase, "kernel");
+    return tcase;
+}
+
 static void skip_if_set(const char *variable, const char *who, const char *why)
 {
     if (getenv(variable) == NULL)

@@ -19,6 +19,8 @@ int run_suite(Suite *suite);
  * process's open descriptors are counted: as many must be left as there were.  That comes after the
  * test's function has returned, so a dispatcher that it leaves in the map must be static. */
 TCase *add_case(Suite *suite, const char *name);
+/* The same, of what an emulator does otherwise than the kernel: CK_EXCLUDE_TAGS=kernel leaves it out. */
+TCase *add_kernel_case(Suite *suite, const char *name);
 
 /* Where the tests are run by an emulator, which has limits that no system has: says why, and ends the
  * test. */
