@@ -405,9 +405,9 @@ ASYNCORE_API int asyncore_addr(const struct asyncore_dispatcher *self,
 ASYNCORE_API int asyncore_getsockname(const struct asyncore_dispatcher *self,
                                       struct sockaddr_storage *addr, socklen_t *addrlen);
 
-/* An address as text, without asking any name server: "127.0.0.1:37", "[::1]:37", a path.  Writes
- * at most size bytes, the NUL included (ASYNCORE_ADDRSTRLEN is always enough), and returns
- * buffer. */
+/* An address as text, without asking any name server: "127.0.0.1:37", "[::1]:37", a path, with '?'
+ * for the control characters that a peer may have put there.  Writes at most size bytes, the NUL
+ * included (ASYNCORE_ADDRSTRLEN is always enough), and returns buffer. */
 #define ASYNCORE_ADDRSTRLEN 128
 ASYNCORE_API const char *asyncore_ntop(const struct sockaddr *addr, socklen_t addrlen, char *buffer,
                                        size_t size);

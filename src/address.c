@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <sys/un.h>
 
+/* The peer has chosen it, and it shall not end a line of a log and begin another. */
+static void make_printable(char *text, size_t size)
+{
+    for (size_t i = 0; i < size && text[i] != '\0'; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            text[i] = '?';
+}
+
 static void unix_path(const struct sockaddr_un *addr, socklen_t addrlen, char *buffer, size_t size)
 {
     const size_t start = offsetof(struct sockaddr_un, sun_path);
@@ -16,6 +24,7 @@ static void unix_path(const struct sockaddr_un *addr, socklen_t addrlen, char *b
         snprintf(buffer, size, "@%.*s", (int)length - 1, addr->sun_path + 1);
     else
         snprintf(buffer, size, "%.*s", (int)length, addr->sun_path);
+    make_printable(buffer, size);
 }
 
 const char *asyncore_ntop(const struct sockaddr *addr, socklen_t addrlen, char *buffer, size_t size)

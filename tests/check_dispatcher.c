@@ -391,6 +391,21 @@ START_TEST(test_unix_addresses)
 }
 END_TEST
 
+/* The peer has chosen it, and it is written into logs and traces, where a line is a message. */
+START_TEST(test_ntop_of_a_name_that_is_no_line)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/tmp/x\nerror: \033[31m\177"};
+    char text[ASYNCORE_ADDRSTRLEN];
+
+    ck_assert_str_eq(asyncore_ntop((struct sockaddr *)&un, sizeof un, text, sizeof text),
+                     "/tmp/x?error: ?[31m?");
+    un.sun_path[0] = '\0';
+    ck_assert_str_eq(asyncore_ntop((struct sockaddr *)&un, sizeof un, text, sizeof text),
+                     "@tmp/x?error: ?[31m?");
+    ck_assert_ptr_null(asyncore_ntop((struct sockaddr *)&un, sizeof un, NULL, 0));
+}
+END_TEST
+
 START_TEST(test_ntop)
 {
     struct sockaddr_in in = loopback(htons(37));
@@ -478,6 +493,7 @@ int main(void)
     tcase_add_test(tcase, test_no_socket);
     tcase_add_test(tcase, test_unix_addresses);
     tcase_add_test(tcase, test_ntop);
+    tcase_add_test(tcase, test_ntop_of_a_name_that_is_no_line);
     tcase_add_test(tcase, test_repr);
     tcase_add_test(tcase, test_version);
     tcase = add_kernel_case(suite, "numbers");
