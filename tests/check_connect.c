@@ -537,6 +537,28 @@ START_TEST(test_connected_behind_its_back)
 }
 END_TEST
 
+static void forget_event(const struct asyncore_trace_event *event, void *argument)
+{
+    (void)event;
+    (void)argument;
+}
+
+/* The system refuses it, and the trace has no port of it to leave out. */
+START_TEST(test_address_that_is_cut_short)
+{
+    static struct probe c;
+    const struct sockaddr_in addr = loopback(0);
+
+    probe_init(&c, "C", NULL);
+    asyncore_create_socket(&c.base, AF_INET, SOCK_STREAM);
+    asyncore_set_trace_stable(true);
+    asyncore_set_trace(1U << ASYNCORE_TRACE_IO, forget_event, NULL);
+    ck_assert_int_eq(asyncore_connect(&c.base, (const struct sockaddr *)&addr, 4), -EINVAL);
+    asyncore_set_trace(0, NULL, NULL);
+    asyncore_set_trace_stable(false);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("connect");
@@ -565,5 +587,6 @@ int main(void)
     tcase_add_test(tcase, test_unix_backlog_full_is_an_error);
     tcase_add_test(tcase, test_datagram_connects_inside_connect);
     tcase_add_test(tcase, test_connected_behind_its_back);
+    tcase_add_test(tcase, test_address_that_is_cut_short);
     return run_suite(suite);
 }
