@@ -389,7 +389,8 @@ int asynchat_collect_incoming_data(struct asyncore_dispatcher *base, const void 
         self->incoming = incoming;
         self->incoming_size = larger;
     }
-    memcpy(self->incoming + self->incoming_length, data, size);
+    if (size > 0)
+        memcpy(self->incoming + self->incoming_length, data, size);
     self->incoming_length += size;
     return 0;
 }

@@ -427,6 +427,10 @@ START_TEST(test_get_data)
     data = asynchat_get_data(&c.chat, NULL);
     ck_assert_str_eq(data, "");
     free(data);
+    ck_assert_int_eq(asynchat_collect_incoming_data(&c.chat.base, NULL, 0), 0);
+    data = asynchat_get_data(&c.chat, &size);
+    ck_assert_uint_eq(size, 0);
+    free(data);
     close(peer);
 }
 END_TEST
