@@ -54,12 +54,19 @@ static size_t render(const struct timed_counts *counts, char text[TEXT])
  * the file: written beside, and put in its place, so that nobody reads half of it
  */
 
+/* Where others may write to the directory, what is there may be a fifo, at which an open() waits, or a
+ * link to a file of ours: it is not opened. */
+static int create_beside(void)
+{
+    unlinkat(directory, beside, 0);
+    return openat(directory, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+}
+
 static int write_beside(const struct timed_counts *counts)
 {
     char text[TEXT];
     const size_t length = render(counts, text);
-    const int fd =
-        openat(directory, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    const int fd = create_beside();
     ssize_t n;
     int error;
 

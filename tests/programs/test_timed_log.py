@@ -255,6 +255,32 @@ def test_metrics_file_of_another_user():
         equal(os.listdir(directory), ["timed.prom"])
 
 
+def test_metrics_file_in_a_directory_of_others():
+    """What they have put where the next one is to be written is neither opened, which might wait for
+    ever, nor written over."""
+    def link(path):
+        os.symlink("victim", path)
+
+    def hard_link(path):
+        os.link(os.path.join(os.path.dirname(path), "victim"), path)
+
+    with tempfile.TemporaryDirectory() as directory:
+        path, victim = (os.path.join(directory, name) for name in ("timed.prom", "victim"))
+        with open(victim, "w", encoding="ascii") as file:
+            file.write("precious")
+        for trap in os.mkfifo, link, hard_link:
+            trap(path + ".new")
+            server = Timed(*tap.AS_ROOT, "--metrics-file", path)
+            trap(path + ".new")
+            server.process.send_signal(signal.SIGUSR1)
+            server.line()
+            tap.is_the_time(receive(connect(server.port)))
+            equal(server.stop(), 0)
+            assert os.path.isfile(path) and not os.path.islink(path)
+            assert 'outcome="answered"} 1\n' in read(path)
+            equal(read(victim), "precious")
+
+
 def test_metrics_files_that_cannot_be():
     for path, message in (
         ("/no/such/directory/file", "No such file or directory"),
