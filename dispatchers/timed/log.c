@@ -7,6 +7,7 @@
 #include <asyncore.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,7 @@ static bool is_socket(void)
 
 void timed_log_begin(const struct timed_options *options)
 {
+    signal(SIGPIPE, SIG_IGN); /* whoever reads the messages may go away */
     if (options->syslog || (options->inetd && is_socket())) {
         system_log_open("/dev/log");
         write_message = system_log;

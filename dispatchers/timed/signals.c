@@ -59,6 +59,5 @@ int timed_signals_begin(void)
     for (size_t i = 0; rc == 0 && i < sizeof signals / sizeof signals[0]; i++)
         rc = asyncore_add_signal_handler(&signals[i].handler, signals[i].signum, signals[i].target,
                                          NULL);
-    signal(SIGPIPE, SIG_IGN); /* whoever reads the messages may go away */
     return rc;
 }

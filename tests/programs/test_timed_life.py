@@ -463,6 +463,22 @@ def test_workers():
     wait_for(lambda: all(is_gone(pid) for pid in workers), "a worker lives on")
 
 
+def test_parents_whose_messages_nobody_reads():
+    """Whoever read standard error has gone, and what could be said there is that a worker has died."""
+    for options, upgrades in (["--workers", "2"], False), ([], True):
+        manager = Manager(*options, stream="stderr")
+        parent = manager.pid
+        if upgrades:
+            parent = children(manager.pid)[0]
+            manager.upgrade()
+        manager.program.pipe.close()
+        worker = children(parent)[0]
+        os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: children(parent) and worker not in children(parent), "nobody takes its place")
+        manager.ask()
+        manager.stop()
+
+
 def test_status_of_workers():
     """It is of all of them, also of those who have been told to end."""
     manager = Manager("--workers", "2")
