@@ -200,11 +200,13 @@ int timed_serve(const struct timed_sockets *sockets, const struct timed_options 
  * the end
  */
 
+/* Those who wait now, and not all who come while they are answered: others may come for ever. */
 static void accept_waiting(struct asyncore_dispatcher *server)
 {
+    enum { TURNS = TIME_BACKLOG / 64 + 1 }; /* in each asyncore_accept_many() takes so many */
     struct pollfd ready = {.fd = asyncore_fileno(server), .events = POLLIN};
 
-    for (int i = 0; i < TIME_BACKLOG && poll(&ready, 1, 0) == 1 && ready.revents == POLLIN; i++)
+    for (int i = 0; i < TURNS && poll(&ready, 1, 0) == 1 && ready.revents == POLLIN; i++)
         asyncore_read(server);
 }
 

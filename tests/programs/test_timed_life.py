@@ -1,6 +1,7 @@
 """test_timed_life.py - timed's life as its operator sees it: what it gives up, what it tells, how it
 is upgraded, how it ends."""
 
+import multiprocessing
 import os
 import pwd
 import re
@@ -526,6 +527,33 @@ def test_end_waits_for_who_has_come():
     for peer in peers:
         tap.is_the_time(receive(peer))
     equal(server.wait(), 0)
+
+
+def come_and_go(port, end):
+    """Many come, and do not wait for the answer."""
+    while not end.is_set():
+        peers = [socket.socket() for _ in range(100)]
+        for peer in peers:
+            peer.setblocking(False)
+            peer.connect_ex(("127.0.0.1", port))
+        for peer in peers:
+            peer.close()
+
+
+def test_end_does_not_wait_for_who_comes_later():
+    """Others come as fast as they are answered: there would be no end."""
+    end = multiprocessing.Event()
+    server = Timed("--tcp")
+    crowd = [multiprocessing.Process(target=come_and_go, args=(server.port, end)) for _ in range(8)]
+    for process in crowd:
+        process.start()
+    try:
+        time.sleep(1)
+        equal(server.stop(), 0)
+    finally:
+        end.set()
+        for process in crowd:
+            process.join()
 
 
 def test_hang_up_does_not_end_it():
