@@ -4,6 +4,7 @@
 #include "timed/notify.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +113,7 @@ START_TEST(test_path)
     ck_assert_int_eq(timed_notify_open(message, sizeof message), 0);
     unlink(name); /* connected it stays, as in an empty root */
     rmdir(directory);
-    timed_notify("READY=1");
+    timed_notify_ready();
     ck_assert_str_eq(heard(), "READY=1");
     end();
 }
@@ -122,7 +123,7 @@ START_TEST(test_nobody_asks)
 {
     unsetenv("NOTIFY_SOCKET");
     ck_assert_int_eq(timed_notify_open(message, sizeof message), 0);
-    timed_notify("READY=1");
+    timed_notify_ready();
     timed_notify_reloading();
     setenv("NOTIFY_SOCKET", "", 1);
     ck_assert_int_eq(timed_notify_open(message, sizeof message), 0);
@@ -162,10 +163,38 @@ START_TEST(test_nobody_reads)
     begin();
     for (int i = 0; i < 10000; i++)
         timed_notify("STATUS=more than a socket holds");
+    timed_notify_ready(); /* in seconds, not never */
     ck_assert_str_eq(heard(), "STATUS=more than a socket holds");
     close(manager);
     timed_notify("STATUS=and who listened is gone");
     timed_notify_close();
+}
+END_TEST
+
+static void *read_late(void *argument)
+{
+    (void)argument;
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    heard();
+    return NULL;
+}
+
+/* Who is told that we are ready after all waits for it, and would end us. */
+START_TEST(test_ready_is_not_lost)
+{
+    pthread_t reader;
+    bool ready = false;
+
+    begin();
+    for (int i = 0; i < 10000; i++)
+        timed_notify("STATUS=more than a socket holds");
+    ck_assert_int_eq(pthread_create(&reader, NULL, read_late, NULL), 0);
+    timed_notify_ready();
+    pthread_join(reader, NULL);
+    for (const char *text = heard(); text[0] != '\0'; text = heard())
+        ready = strcmp(text, "READY=1") == 0;
+    ck_assert(ready);
+    end();
 }
 END_TEST
 
@@ -264,6 +293,7 @@ int main(void)
     tcase_add_test(tcase, test_nobody_listens);
     tcase = add_case(suite, "delays");
     tcase_add_test(tcase, test_nobody_reads);
+    tcase_add_test(tcase, test_ready_is_not_lost);
     tcase_add_test(tcase, test_another_socket);
     tcase = add_case(suite, "watchdog");
     tcase_add_test(tcase, test_watchdog);

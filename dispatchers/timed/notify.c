@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { READY_PATIENCE = 2000 }; /* milliseconds */
 
 static struct {
     int fd;  /* where to; -1: nowhere */
@@ -85,6 +88,15 @@ void timed_notify(const char *state)
 {
     if (notify.fd >= 0)
         send(notify.fd, state, strlen(state), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void timed_notify_ready(void)
+{
+    struct pollfd room = {.fd = notify.fd, .events = POLLOUT};
+
+    if (notify.fd >= 0)
+        poll(&room, 1, READY_PATIENCE);
+    timed_notify("READY=1");
 }
 
 void timed_notify_reloading(void)

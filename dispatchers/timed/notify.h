@@ -25,6 +25,10 @@ bool timed_notify_is_open(void);
  * for is lost. */
 void timed_notify(const char *state);
 
+/* "READY=1", which the other side would wait for if it were lost, and end us in the end: so until there
+ * is room for it two seconds pass at most. */
+void timed_notify_ready(void);
+
 /* "RELOADING=1", and since when. */
 void timed_notify_reloading(void);
 
