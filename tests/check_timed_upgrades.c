@@ -83,6 +83,26 @@ START_TEST(test_upgrade_and_who_served_die)
 }
 END_TEST
 
+/* One that takes the place of a dead one was started before the new program was there. */
+START_TEST(test_upgrade_while_another_takes_a_place)
+{
+    begin(1,
+          "if [ -e new ]; then mkdir upgraded; " SERVE "; fi; if mkdir first; then " SERVE_UNTIL_DIE
+          "; exit; fi; mkdir second; until [ -e go ]; do sleep 0.01; done; " SERVE);
+    timed_workers_start();
+    wait_until(successes == 1);
+    make("die");
+    wait_until(exists("second"));
+    make("new");
+    timed_workers_upgrade();
+    make("go");
+    wait_until(successes == 2);
+    ck_assert(exists("upgraded"));
+    ck_assert_int_eq(finish(), 0);
+    ck_assert_int_eq(failures, 0);
+}
+END_TEST
+
 START_TEST(test_upgrade_that_takes_too_long)
 {
     begin(1, "if [ -e new ]; then mkdir comes; sleep 1000; fi; " SERVE);
@@ -131,6 +151,7 @@ int main(void)
     tcase_add_test(tcase, test_upgrade_is_all_or_nothing);
     tcase_add_test(tcase, test_upgrade_outlives_who_served);
     tcase_add_test(tcase, test_upgrade_and_who_served_die);
+    tcase_add_test(tcase, test_upgrade_while_another_takes_a_place);
     tcase_add_test(tcase, test_upgrade_that_takes_too_long);
     tcase_add_test(tcase, test_upgrade_is_asked_for_by_a_worker);
     tcase_add_test(tcase, test_upgrade_without_descriptors);

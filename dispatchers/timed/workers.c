@@ -92,6 +92,14 @@ static void start_again(struct asyncore_timer *self)
     start_later(place);
 }
 
+/* Whoever comes shall not.  One that serves has clients in hand, and can be told so. */
+static void turn_away(struct place *place)
+{
+    if (place->comes != NULL)
+        worker_dismiss(place->comes, place->comes->serves ? SIGTERM : SIGKILL);
+    place->comes = NULL;
+}
+
 static void calm_down(struct asyncore_timer *self)
 {
     struct place *place = (struct place *)(void *)((char *)self - offsetof(struct place, calm));
@@ -136,9 +144,7 @@ static void give_up(const char *why)
     asyncore_cancel(&team.patience);
     team.upgrading = false;
     for (struct place *place = team.places; place < end_of_places(); place++) {
-        if (place->comes != NULL)
-            worker_dismiss(place->comes, SIGKILL);
-        place->comes = NULL;
+        turn_away(place);
         if (team.serving && place->serves == NULL)
             start_later(place);
     }
@@ -158,11 +164,11 @@ void timed_workers_upgrade(void)
     team.upgrading = true;
     asyncore_call_later(&team.patience, PATIENCE, lose_patience, NULL);
     for (struct place *place = team.places; place < end_of_places(); place++) {
-        int rc = 0;
+        int rc;
 
         asyncore_cancel(&place->again);
-        if (place->comes == NULL)
-            rc = start(place);
+        turn_away(place); /* it may be of the program that there was */
+        rc = start(place);
         if (rc < 0) {
             give_up(strerror(-rc));
             return;
