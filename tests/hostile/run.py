@@ -192,7 +192,8 @@ In every cell the same is asserted, whatever the word in it says:
 Each attack is a program of its own, for any server on a loopback address, ours or not:
 
 ```console
-$ python3 tests/hostile/half_close.py time 8037 --pid $(pidof timed)
+$ build/dispatchers/timed --port 8037 --address 127.0.0.1 2>log & server=$!
+$ python3 tests/hostile/half_close.py time 8037 --pid $server
 half_close: 100 connections were half closed at once -> answered [beside it 0.1 ms, memory +0 KiB, no descriptor left behind, at rest]
 ```
 

@@ -2,17 +2,21 @@
 
 import os
 import re
+import sys
 
 from others import tap
+
+sys.path.append(os.path.join(os.environ["SOURCE"], "tests"))
+import blocks  # noqa: E402
 
 
 def shown(path):
     """The file that begins with its name, "# /etc/..."."""
-    with open(os.path.join(os.environ["SOURCE"], "docs", "deploy.md"), encoding="utf-8") as file:
-        found = re.search(rf"^```\w+\n# {re.escape(path)}\n(.*?)^```$", file.read(),
-                          re.DOTALL | re.MULTILINE)
-    assert found, f"docs/deploy.md does not show {path}"
-    return found[1]
+    for block in blocks.blocks(os.path.join(os.environ["SOURCE"], "docs", "deploy.md")):
+        name, _, text = block.text.partition("\n")
+        if name == f"# {path}":
+            return text
+    raise AssertionError(f"docs/deploy.md does not show {path}")
 
 
 def put(text, changes):
