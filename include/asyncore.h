@@ -782,7 +782,8 @@ enum asyncore_trace_type {
     /* A dispatcher left the map, or lost its descriptor.  name: "close", "detach", "del_channel",
      * "another socket", "closed behind its back", "written over". */
     ASYNCORE_TRACE_CLOSE,
-    /* A mistake, most likely.  name and text say which: see asyncore_set_trace(). */
+    /* A mistake, most likely.  name and text say which, and the text whose: class, fd and created;
+     * or, like a call, of which target.  See asyncore_set_trace(). */
     ASYNCORE_TRACE_LINT
 };
 
@@ -790,9 +791,9 @@ enum asyncore_trace_type {
  * nothing of is 0, NULL, or for fd -1. */
 struct asyncore_trace_event {
     enum asyncore_trace_type type;
-    unsigned depth; /* how many calls it is inside of */
-    double time;    /* seconds since the trace began */
-    const struct asyncore_map *map;
+    unsigned depth;                               /* how many calls it is inside of */
+    double time;                                  /* seconds since the trace began */
+    const struct asyncore_map *map;               /* NULL: of one that was closed, "stale" */
     const struct asyncore_dispatcher *dispatcher; /* to compare with; it may be closed already */
     const char *class_name;                       /* its class's */
     int fd;                                       /* its descriptor, or the one that it had */
@@ -833,7 +834,8 @@ ASYNCORE_API bool asyncore_trace_next(const struct asyncore_trace_event *event,
  *   deaf             asks for nothing, and no timer or signal is set that could change that: it is
  *                    not called, and keeps asyncore_loop() from returning; where others ask, who
  *                    may change it too, after ten seconds of that
- *   slow             a method took more than 0.1 s, in which nobody else was served
+ *   slow             a method, or a target, took more than 0.1 s, in which nobody else was served;
+ *                    of those that call each other the innermost is named
  *   unbounded        more than 1 MiB waits to be sent, and still it reads what makes it more
  *   no deadline      an accepted connection without asyncore_set_idle_timeout(): a peer that is
  *                    silent keeps it for ever; once for each class

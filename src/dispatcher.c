@@ -313,8 +313,15 @@ static void doom(struct asyncore_dispatcher *self)
     asyncore__leave(map);
 }
 
-static void end(struct asyncore_dispatcher *self)
+/* The descriptor of one that ends, as the trace will say if somebody still uses it. */
+static int known_as(const struct asyncore_dispatcher *self)
 {
+    return asyncore__tracing() ? asyncore__traced_fd(self->fd) : self->fd;
+}
+
+static void end(struct asyncore_dispatcher *self, int fd)
+{
+    self->fd = asyncore__past(fd);
     asyncore__timeouts_free(self->timeouts);
     self->timeouts = NULL;
     self->state = ASYNCORE__CLOSED;
@@ -324,26 +331,28 @@ static void end(struct asyncore_dispatcher *self)
 
 int asyncore_close(struct asyncore_dispatcher *self)
 {
-    int rc = asyncore__check(self);
+    int rc = asyncore__check(self), had;
 
     if (rc < 0)
         return rc == -EBADF ? 0 : rc;
+    had = known_as(self);
     asyncore__closes(self, "close");
     rc = drop_socket(self);
-    end(self);
+    end(self, had);
     return rc;
 }
 
 int asyncore_detach(struct asyncore_dispatcher *self)
 {
     const int rc = asyncore__used(self, asyncore__check_socket(self), "asyncore_detach");
-    int fd;
+    int fd, had;
 
     if (rc < 0 || has_lost_its_number(self))
         return rc < 0 ? rc : -EBADF;
+    had = known_as(self);
     asyncore__closes(self, "detach");
     fd = release_socket(self);
-    end(self);
+    end(self, had);
     return fd;
 }
 

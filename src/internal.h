@@ -66,6 +66,13 @@ static inline int asyncore__check_socket(const struct asyncore_dispatcher *self)
     return rc == 0 && self->fd < 0 ? -EBADF : rc;
 }
 
+/* Which descriptor a dispatcher had is kept in its fd, as a number that is none; and back.  -1: none,
+ * as is the highest number. */
+static inline int asyncore__past(int fd)
+{
+    return fd == -1 || fd == INT_MAX ? -1 : -2 - fd;
+}
+
 void asyncore__set_addr(struct asyncore_dispatcher *self, const struct sockaddr *addr,
                         socklen_t addrlen);
 

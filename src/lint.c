@@ -18,26 +18,35 @@ enum {
 /* What was said of a channel, lest it be said in each pass. */
 enum { SAID_DEAF = 1, SAID_UNBOUNDED = 2, SAID_NO_DEADLINE = 4 };
 
-/* "hot: echo fd 5, created at echo.c:80: ..." */
-__attribute__((format(printf, 4, 5))) static void say(const struct asyncore_map *map,
-                                                      const struct asyncore_dispatcher *dispatcher,
-                                                      const char *name, const char *format, ...)
+/* "echo fd 5, created at echo.c:80: ", or "timer 7: " of a target. */
+static int write_whom(const struct asyncore_trace_event *event, char *text, size_t size)
+{
+    const char *created = event->created != NULL ? event->created : "an unknown place";
+
+    if (event->dispatcher == NULL)
+        return snprintf(text, size, "%s %lu: ", event->class_name, event->number);
+    if (event->fd < 0)
+        return snprintf(text, size, "%.64s, created at %.128s: ", event->class_name, created);
+    return snprintf(text, size, "%.64s fd %d, created at %.128s: ", event->class_name, event->fd,
+                    created);
+}
+
+static struct asyncore_trace_event mistake(const struct asyncore_dispatcher *dispatcher,
+                                           const char *name)
+{
+    struct asyncore_trace_event event =
+        asyncore__trace_about(dispatcher, ASYNCORE_TRACE_LINT, name);
+
+    if (dispatcher->fd < 0)
+        event.fd = asyncore__past(dispatcher->fd);
+    return event;
+}
+
+__attribute__((format(printf, 3, 4))) static void
+say(const struct asyncore_map *map, struct asyncore_trace_event event, const char *format, ...)
 {
     char text[400];
-    const int fd = asyncore__stable ? asyncore__stable_fd(dispatcher->fd) : dispatcher->fd;
-    const char *created = asyncore__trace_created(dispatcher);
-    int length = snprintf(text, sizeof text,
-                          "%.64s fd %d, created at %.128s: ", asyncore__trace_class(dispatcher), fd,
-                          created != NULL ? created : "an unknown place");
-    struct asyncore_trace_event event = {
-        .type = ASYNCORE_TRACE_LINT,
-        .name = name,
-        .dispatcher = dispatcher,
-        .class_name = asyncore__trace_class(dispatcher),
-        .fd = dispatcher->fd,
-        .created = created,
-        .text = text,
-    };
+    const int length = write_whom(&event, text, sizeof text);
     va_list args;
 
     va_start(args, format);
@@ -45,6 +54,7 @@ __attribute__((format(printf, 4, 5))) static void say(const struct asyncore_map 
      * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(text + length, sizeof text - (size_t)length, format, args);
     va_end(args);
+    event.text = text;
     asyncore__trace_emit(map, &event);
 }
 
@@ -76,7 +86,7 @@ static void look_for_deaf(const struct asyncore_map *map, struct asyncore_channe
         (!all_deaf && asyncore__now() - channel->deaf_since < DEAF))
         return;
     channel->said |= SAID_DEAF;
-    say(map, dispatcher, "deaf",
+    say(map, mistake(dispatcher, "deaf"),
         "readable() and writable() answer false and no timer or signal is set: it is not called, "
         "and keeps the loop from ending");
 }
@@ -99,7 +109,7 @@ static void look_for_unbounded(const struct asyncore_map *map, struct asyncore_c
         (channel->said & SAID_UNBOUNDED) != 0)
         return;
     channel->said |= SAID_UNBOUNDED;
-    say(map, channel->dispatcher, "unbounded",
+    say(map, mistake(channel->dispatcher, "unbounded"),
         "%zu bytes wait to be sent, and it still reads: let readable() answer false until they "
         "are sent, or see asynchat_set_high_water()",
         buffered);
@@ -127,7 +137,7 @@ static void look_for_no_deadline(const struct asyncore_map *map, struct asyncore
         return;
     channel->said |= SAID_NO_DEADLINE;
     if (channel->dispatcher->timeouts == NULL && is_new_class(channel->dispatcher->cls))
-        say(map, channel->dispatcher, "no deadline",
+        say(map, mistake(channel->dispatcher, "no deadline"),
             "accepted, and without asyncore_set_idle_timeout(): a peer that is silent, or gone "
             "without a word, keeps its descriptor for ever");
 }
@@ -155,8 +165,8 @@ void asyncore__lint_pass(struct asyncore_map *map)
 static void say_near(struct asyncore_map *map, const struct asyncore_dispatcher *dispatcher,
                      const char *limit, unsigned long number)
 {
-    say(map, dispatcher, "near the limit", "descriptor %d of %lu, %s", dispatcher->fd, number,
-        limit);
+    say(map, mistake(dispatcher, "near the limit"), "descriptor %d of %lu, %s", dispatcher->fd,
+        number, limit);
 }
 
 void asyncore__lint_opened(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
@@ -184,10 +194,32 @@ static void look_for_hot(const struct asyncore__frame *frame, struct asyncore_ch
 {
     channel->hot = channel->sent ? 0 : channel->hot + 1;
     if (channel->hot == HOT)
-        say(frame->map, frame->self, "hot",
+        say(frame->map, mistake(frame->self, "hot"),
             "writable() has answered true and handle_write() sent nothing, %d times in a row: the "
             "loop spins; let writable() answer false while there is nothing to send",
             HOT);
+}
+
+/* It is told of the innermost; those around it took as long. */
+static void look_for_slow(const struct asyncore__frame *frame, int64_t took)
+{
+    const struct asyncore_trace_event event = {
+        .type = ASYNCORE_TRACE_LINT,
+        .name = "slow",
+        .dispatcher = frame->self, /* which a destroy() has freed */
+        .class_name = frame->class_name,
+        .fd = frame->fd,
+        .created = frame->created,
+        .number = frame->number,
+    };
+
+    if (took <= SLOW)
+        return;
+    if (frame->outer != NULL)
+        frame->outer->slow_told = true;
+    if (!frame->slow_told)
+        say(frame->map, event, "%s() took %.3f s, in which nobody else was served", frame->name,
+            (double)took / ASYNCORE__SECOND);
 }
 
 void asyncore__lint_returned(const struct asyncore__frame *frame, int64_t took)
@@ -196,19 +228,17 @@ void asyncore__lint_returned(const struct asyncore__frame *frame, int64_t took)
 
     if (!asyncore__traces(ASYNCORE_TRACE_LINT))
         return;
-    /* What a destroy() has freed is not looked at. */
+    look_for_slow(frame, took);
     if (self == NULL || strcmp(frame->name, "destroy") == 0)
         return;
-    if (took > SLOW)
-        say(frame->map, self, "slow", "%s() took %.3f s, in which nobody else was served",
-            frame->name, (double)took / ASYNCORE__SECOND);
     if (self->channel != NULL && self->generation == frame->generation &&
         strcmp(frame->name, "handle_write") == 0)
         look_for_hot(frame, self->channel);
 }
 
+/* Its map may be gone. */
 void asyncore__lint_stale(const struct asyncore_dispatcher *self, const char *function)
 {
     if (self->state == ASYNCORE__CLOSED)
-        say(asyncore__map(NULL), self, "stale", "%s() after asyncore_close()", function);
+        say(NULL, mistake(self, "stale"), "%s() after asyncore_close()", function);
 }

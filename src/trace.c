@@ -52,12 +52,11 @@ void asyncore__trace_emit_at(const struct asyncore_map *map, struct asyncore_tra
     if (!asyncore__traces(event->type) || telling)
         return;
     event->map = map;
-    for (const struct asyncore__frame *frame = map->frame; frame != NULL; frame = frame->outer)
+    for (const struct asyncore__frame *frame = map != NULL ? map->frame : NULL; frame != NULL;
+         frame = frame->outer)
         event->depth++;
-    if (asyncore__stable) {
+    if (asyncore__stable)
         now = asyncore__now();
-        event->fd = asyncore__stable_fd(event->fd);
-    }
     event->time = (double)(now - began_at) / ASYNCORE__SECOND;
     telling = true;
     sink(event, sink_argument);
@@ -99,22 +98,23 @@ const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen,
     return text;
 }
 
-static struct asyncore_trace_event about(const struct asyncore_dispatcher *dispatcher,
-                                         enum asyncore_trace_type type, const char *name)
+struct asyncore_trace_event asyncore__trace_about(const struct asyncore_dispatcher *dispatcher,
+                                                  enum asyncore_trace_type type, const char *name)
 {
     return (struct asyncore_trace_event){
         .type = type,
         .name = name,
         .dispatcher = dispatcher,
         .class_name = asyncore__trace_class(dispatcher),
-        .fd = dispatcher->fd,
+        .fd = dispatcher->fd >= 0 ? asyncore__traced_fd(dispatcher->fd) : -1,
         .created = asyncore__trace_created(dispatcher),
     };
 }
 
 void asyncore__trace_open(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
 {
-    struct asyncore_trace_event event = about(dispatcher, ASYNCORE_TRACE_OPEN, NULL);
+    struct asyncore_trace_event event =
+        asyncore__trace_about(dispatcher, ASYNCORE_TRACE_OPEN, NULL);
     char text[ASYNCORE_ADDRSTRLEN];
 
     dispatcher->recv_of = dispatcher->send_of = NULL; /* they are told about, from now on */
@@ -127,7 +127,7 @@ void asyncore__trace_open(struct asyncore_map *map, struct asyncore_dispatcher *
 
 void asyncore__trace_close(const struct asyncore_dispatcher *self, const char *why)
 {
-    struct asyncore_trace_event event = about(self, ASYNCORE_TRACE_CLOSE, why);
+    struct asyncore_trace_event event = asyncore__trace_about(self, ASYNCORE_TRACE_CLOSE, why);
 
     asyncore__trace_emit(self->map, &event);
     asyncore__stable_forget(self->fd);
@@ -139,7 +139,7 @@ void asyncore__trace_lost(const struct asyncore_map *map, const struct asyncore_
         .type = ASYNCORE_TRACE_CLOSE,
         .name = "written over",
         .class_name = "?",
-        .fd = channel->fd,
+        .fd = asyncore__traced_fd(channel->fd),
     };
 
     asyncore__trace_emit(map, &event);
@@ -149,7 +149,7 @@ void asyncore__trace_lost(const struct asyncore_map *map, const struct asyncore_
 void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name, size_t size,
                         ssize_t result, const char *text)
 {
-    struct asyncore_trace_event event = about(self, ASYNCORE_TRACE_IO, name);
+    struct asyncore_trace_event event = asyncore__trace_about(self, ASYNCORE_TRACE_IO, name);
 
     event.size = size;
     event.text = text;
@@ -214,7 +214,7 @@ static void begin(struct asyncore__frame *frame)
         .dispatcher = frame->self,
         .class_name = frame->class_name,
         .fd = frame->fd,
-        .created = frame->self != NULL ? asyncore__trace_created(frame->self) : NULL,
+        .created = frame->created,
         .number = frame->number,
     };
 
@@ -230,10 +230,11 @@ void asyncore__call_begins(struct asyncore__frame *frame, struct asyncore_map *m
     *frame = (struct asyncore__frame){
         .name = self == &map->wakeup ? NULL : name,
         .class_name = asyncore__trace_class(self),
+        .created = asyncore__trace_created(self),
         .map = map,
         .self = self,
         .generation = self->generation,
-        .fd = self->fd,
+        .fd = self->fd >= 0 ? asyncore__traced_fd(self->fd) : -1,
     };
     if (self->channel != NULL)
         self->channel->sent = false;
@@ -356,7 +357,7 @@ bool asyncore_trace_next(const struct asyncore_trace_event *event,
             : event->type != ASYNCORE_TRACE_READY || !next_ready(event->map, entry, &events))
         return false;
     channel = entry->place[0];
-    entry->fd = asyncore__stable ? asyncore__stable_fd(channel->fd) : channel->fd;
+    entry->fd = asyncore__traced_fd(channel->fd);
     entry->class_name = asyncore__trace_class(channel->dispatcher);
     entry->r = (events & ASYNCORE__READ) != 0;
     entry->w = (events & ASYNCORE__WRITE) != 0;

@@ -47,6 +47,9 @@ void asyncore__trace_timer(const struct asyncore_timer *timer, const char *name,
 const char *asyncore__trace_class(const struct asyncore_dispatcher *dispatcher);
 /* Where it was created, as a program's source is named from above its build directory. */
 const char *asyncore__trace_created(const struct asyncore_dispatcher *dispatcher);
+/* An event with what all have that are about a dispatcher. */
+struct asyncore_trace_event asyncore__trace_about(const struct asyncore_dispatcher *dispatcher,
+                                                  enum asyncore_trace_type type, const char *name);
 /* An address as text, for an event. */
 const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen, char *text,
                                  size_t size);
@@ -77,11 +80,13 @@ int asyncore__trace_listen(const struct asyncore_dispatcher *self, int result);
 struct asyncore__frame {
     const char *name; /* NULL: is not traced */
     const char *class_name;
+    const char *created;
     struct asyncore_map *map;
     struct asyncore_dispatcher *self; /* NULL: a timer's, a signal's or a queued call's */
     struct asyncore__frame *outer;
     uint32_t generation;
-    int fd;
+    int fd;         /* its number in the trace, where it may be closed meanwhile */
+    bool slow_told; /* of one that was called inside of it */
     unsigned long number;
     int64_t began_at;
 };
@@ -124,6 +129,12 @@ void asyncore__stable_waited(int64_t timeout, bool found);
 int asyncore__stable_fd(int fd);
 /* It is closed: its number is free. */
 void asyncore__stable_forget(int fd);
+
+/* The number of a descriptor in the trace. */
+static inline int asyncore__traced_fd(int fd)
+{
+    return asyncore__stable ? asyncore__stable_fd(fd) : fd;
+}
 
 /* ---- trace_env.c ---- */
 

@@ -67,9 +67,10 @@ static bool is_taken(int number)
 
 int asyncore__stable_fd(int fd)
 {
+    enum { HIGHEST = 1 << 24 }; /* beyond is no descriptor */
     int number = 1;
 
-    if (fd < 0 || !has_room_for(fd))
+    if (fd < 0 || fd > HIGHEST || !has_room_for(fd))
         return fd;
     if (numbers[fd] != 0)
         return numbers[fd];

@@ -11,11 +11,18 @@ static char lints[4096];
 
 static void write_lint(const struct asyncore_trace_event *event, void *argument)
 {
+    char whose[256], fd[16] = "";
+
     (void)argument;
     ck_assert_int_eq(event->type, ASYNCORE_TRACE_LINT);
-    ck_assert_ptr_nonnull(event->text);
-    ck_assert_ptr_nonnull(
-        strstr(event->text, event->created != NULL ? event->created : "an unknown place"));
+    if (event->fd >= 0)
+        snprintf(fd, sizeof fd, " fd %d", event->fd);
+    if (event->dispatcher != NULL)
+        snprintf(whose, sizeof whose, "%s%s, created at %s: ", event->class_name, fd,
+                 event->created != NULL ? event->created : "an unknown place");
+    else
+        snprintf(whose, sizeof whose, "%s %lu: target() took 0.", event->class_name, event->number);
+    ck_assert_msg(strstr(event->text, whose) == event->text, "not '%s': %s", whose, event->text);
     snprintf(lints + strlen(lints), sizeof lints - strlen(lints), "%s %s; ", event->class_name,
              event->name);
 }
@@ -176,13 +183,19 @@ START_TEST(test_deaf_beside_others)
 }
 END_TEST
 
-static int takes_long(struct probe *self)
+static void wait_long(void)
 {
     const double until = cpu_seconds() + 0.11;
-    char byte;
 
     while (cpu_seconds() < until)
         ;
+}
+
+static int takes_long(struct probe *self)
+{
+    char byte;
+
+    wait_long();
     return (int)asyncore_recv(&self->base, &byte, 1);
 }
 
@@ -197,6 +210,66 @@ START_TEST(test_slow)
     poll_times(1);
     assert_mistakes("probe slow; ");
     asyncore_close(&probe.base);
+    close(other_end);
+}
+END_TEST
+
+static void timer_takes_long(struct asyncore_timer *timer)
+{
+    (void)timer;
+    wait_long();
+}
+
+static void call_takes_long(struct asyncore_call *call)
+{
+    (void)call;
+    wait_long();
+}
+
+/* Timers and calls are nobody's. */
+START_TEST(test_slow_targets)
+{
+    static struct asyncore_timer timer;
+    static struct asyncore_call call;
+
+    watch_for_mistakes();
+    asyncore_call_later(&timer, 0, timer_takes_long, NULL);
+    asyncore_call_soon_threadsafe(&call, call_takes_long, NULL);
+    poll_times(1);
+    assert_mistakes("timer slow; call slow; ");
+}
+END_TEST
+
+static int closes(struct probe *self)
+{
+    return asyncore_handle_close(&self->base);
+}
+
+static int takes_long_to_close(struct probe *self)
+{
+    wait_long();
+    return asyncore_close(&self->base);
+}
+
+static void takes_long_to_free(struct probe *self)
+{
+    wait_long();
+    memset(self, 0, sizeof *self);
+}
+
+/* handle_read called handle_close, and that is told of alone; destroy is not inside of it. */
+START_TEST(test_slow_inside)
+{
+    const int other_end = probe_channel(&probe, "A", NULL);
+
+    probe.on_read = closes;
+    probe.on_close = takes_long_to_close;
+    probe.on_destroy = takes_long_to_free;
+    watch_for_mistakes();
+    send_all(other_end, "x");
+    wait_readable(asyncore_fileno(&probe.base));
+    poll_times(1);
+    assert_mistakes("probe slow; probe slow; ");
     close(other_end);
 }
 END_TEST
@@ -313,10 +386,27 @@ START_TEST(test_near_the_limit)
 }
 END_TEST
 
+static int told_fd;
+
+static void keep_fd(const struct asyncore_trace_event *event, void *argument)
+{
+    (void)argument;
+    ck_assert_ptr_null(event->map); /* it is in none any more */
+    told_fd = event->fd;
+}
+
+/* It is told of with the descriptor that it had. */
 START_TEST(test_stale)
 {
+    int fd;
+
     open_echo();
+    fd = asyncore_fileno(&echo);
     asyncore_close(&echo);
+    ck_assert_int_eq(asyncore_fileno(&echo), -1);
+    asyncore_set_trace(1U << ASYNCORE_TRACE_LINT, keep_fd, NULL);
+    ck_assert_int_eq(asyncore_recv(&echo, NULL, 0), -EBADF);
+    ck_assert_int_eq(told_fd, fd);
     watch_for_mistakes();
     ck_assert_int_eq(asyncore_send(&echo, "x", 1), -EBADF);
     ck_assert_int_eq(asyncore_handle_read(&echo), -EBADF);
@@ -374,6 +464,8 @@ int main(void)
     tcase_add_test(tcase, test_not_deaf);
     tcase_add_loop_test(tcase, test_deaf_beside_others, 0, 2);
     tcase_add_test(tcase, test_slow);
+    tcase_add_test(tcase, test_slow_targets);
+    tcase_add_test(tcase, test_slow_inside);
     tcase_add_test(tcase, test_unbounded);
     tcase_add_test(tcase, test_high_water);
     tcase_add_test(tcase, test_no_deadline);

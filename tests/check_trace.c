@@ -157,6 +157,43 @@ START_TEST(test_numbers)
 }
 END_TEST
 
+static struct probe probe;
+
+static int closes_both(struct probe *self)
+{
+    asyncore_close(&echo);
+    return asyncore_close(&self->base);
+}
+
+/* A call has its number to its end, whatever is closed meanwhile, and whoever uses it afterwards. */
+START_TEST(test_number_of_a_call)
+{
+    int other_end;
+
+    begin_trace(TYPE(CALL) | TYPE(RET) | TYPE(CLOSE) | TYPE(LINT), asyncore_trace_text);
+    open_echo();
+    asyncore_set_idle_timeout(&echo, 60);
+    other_end = probe_channel(&probe, "A", NULL);
+    probe.on_read = closes_both;
+    asyncore_poll(0, NULL);
+    send_all(other_end, "x");
+    wait_readable(asyncore_fileno(&probe.base));
+    asyncore_poll(1, NULL);
+    asyncore_handle_write(&probe.base);
+    ck_assert_ptr_nonnull(strstr(end_trace(), "  0.001000 lint  stale: probe fd 2, created at "));
+    cut_out("  0.001000 lint", '\n');
+    ck_assert_str_eq(traced, "  0.001000 call  2 probe.handle_read\n"
+                           "  0.001000   close 1 echo: close\n"
+                           "  0.001000   close 2 probe: close\n"
+                           "  0.001000 ret   2 probe.handle_read = 0 (0.000000 s)\n"
+                           "  0.001000 call  probe.destroy\n"
+                           "  0.001000 ret   probe.destroy = 0 (0.000000 s)\n"
+                           "\n");
+    close(other_end);
+    close(echo_peer);
+}
+END_TEST
+
 static void call_nothing(struct asyncore_call *self)
 {
     (void)self;
@@ -179,7 +216,6 @@ START_TEST(test_json)
     static struct asyncore_timer timer;
     static struct asyncore_call call;
     static struct asyncore_signal_handler handler;
-    static struct probe probe;
     int other_end;
 
     begin_trace(ALL_TYPES, asyncore_trace_json);
@@ -245,7 +281,6 @@ START_TEST(test_results)
         {raises_nothing_known, "ret   1 probe.handle_read = -5000"},
         {raises_exit_now, "ret   1 probe.handle_read = ExitNow"},
     };
-    static struct probe probe;
     const int other_end = probe_channel(&probe, "A", NULL);
 
     trace_log();
@@ -323,7 +358,6 @@ static int goes_deeper(struct probe *self)
 /* Who calls itself without end is to be seen, and not moved out of the window. */
 START_TEST(test_deep)
 {
-    static struct probe probe;
     const int other_end = probe_channel(&probe, "A", NULL);
     char expected[128];
     size_t cut = 0;
@@ -433,6 +467,7 @@ int main(void)
     tcase_add_test(tcase, test_timers);
     tcase_add_test(tcase, test_destroyed);
     tcase_add_test(tcase, test_numbers);
+    tcase_add_test(tcase, test_number_of_a_call);
     tcase_add_test(tcase, test_json);
     tcase_add_loop_test(tcase, test_results, 0, 3);
     tcase_add_test(tcase, test_written_over);
