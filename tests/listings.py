@@ -7,7 +7,7 @@ by this one:
 # /etc/...      the first line of a file: a test asks for it by that name
 
 Where a comment before it says that a block is not run, the options in it are at least those of the programs,
-and systemd knows the units."""
+and systemd knows the units.  All of script/ says with --help what it does."""
 
 import functools
 import glob
@@ -225,7 +225,17 @@ def check_paths(page):
         assert glob.glob(os.path.join(SOURCE, path.replace("NAME", "*"))), f"{page}: {path}"
 
 
+def check_help(script):
+    """It says what it does, and does nothing."""
+    status, out, err = tap.run(script, "--help")
+    tap.equal((status, err), (0, ""))
+    assert re.match(rf"(?:usage: )?{os.path.basename(script)}\b", out), out
+
+
 def tests():
+    for script in sorted(glob.glob(os.path.join(SOURCE, "script", "*"))):
+        if os.path.isfile(script) and not script.endswith("/timed"):  # that one is to be built first
+            yield f"{os.path.relpath(script, SOURCE)} --help", functools.partial(check_help, script)
     for page in pages():
         name = os.path.relpath(page, SOURCE)
         yield f"{name} fences", functools.partial(check_fences, page)
