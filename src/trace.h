@@ -1,9 +1,11 @@
 /* trace.h - how the library's files tell the trace what happens.  While nothing is traced, each of the
  * inline functions is one test. */
-#ifndef ASYNCORE_TRACE_H
-#define ASYNCORE_TRACE_H
+#ifndef ASYNCORE__TRACE_H
+#define ASYNCORE__TRACE_H
 
 #include "internal.h"
+
+#include "asyncore_trace.h"
 
 /* 1 << type for those that somebody wants, and whether there are any: a bool is compared where it lies,
  * without being loaded.  Not atomic, and known to be our own, so that a test is one instruction and

@@ -2,6 +2,7 @@
 #include "echo.h"
 
 #include <asynchat.h>
+#include <asyncore_trace.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

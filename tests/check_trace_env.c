@@ -1,6 +1,7 @@
 /* check_trace_env.c - ASYNCORE_TRACE: what it may say, and where the trace goes. */
 #include "support.h"
 
+#include <asyncore_trace.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>

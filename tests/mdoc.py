@@ -6,7 +6,7 @@ import re
 import shlex
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-HEADERS = ("asyncore.h", "asynchat.h")
+HEADERS = ("asyncore.h", "asyncore_trace.h", "asynchat.h")
 # What is escaped in a literal display, lest troff make another character of it.
 ESCAPES = {r"\e": "\\", r"\(aq": "'", r"\(ga": "`", r"\(ha": "^", r"\(ti": "~", r"\&": ""}
 

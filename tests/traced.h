@@ -4,6 +4,8 @@
 
 #include "support.h"
 
+#include <asyncore_trace.h>
+
 #define TYPE(name) (1U << ASYNCORE_TRACE_##name)
 #define ALL_TYPES (2 * TYPE(LINT) - 1)
 

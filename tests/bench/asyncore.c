@@ -5,7 +5,7 @@
 #include "contender.h"
 #include "serve.h"
 
-#include <asyncore.h>
+#include <asyncore_trace.h>
 #include <stdio.h>
 #include <stdlib.h>
 

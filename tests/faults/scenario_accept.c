@@ -2,6 +2,7 @@
 #include "peer.h"
 #include "scenarios.h"
 
+#include <asyncore_trace.h>
 #include <errno.h>
 #include <string.h>
 

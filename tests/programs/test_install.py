@@ -88,7 +88,8 @@ def cxx():
 # ==================================================
 
 def test_installed_files():
-    for path in ("include/asyncore.h", "include/asynchat.h", "lib/libasyncore.a", "lib/libasyncore.so",
+    headers = [f"include/{name}" for name in mdoc.HEADERS]
+    for path in (*headers, "lib/libasyncore.a", "lib/libasyncore.so",
                  "lib/libasyncore.so.0", "lib/pkgconfig/asyncore.pc", "lib/cmake/asyncore/asyncoreConfig.cmake",
                  "lib/cmake/asyncore/asyncoreConfigVersion.cmake", "sbin/timed", "bin/timec",
                  "share/man/man8/timed.8", "share/man/man1/timec.1", "lib/systemd/system/timed.socket",
@@ -124,11 +125,7 @@ def symbols(*command):
 
 def test_exported_symbols():
     """Those of the headers, each with a version, and no others."""
-    declared = set()
-    for header in "asyncore.h", "asynchat.h":
-        with open(os.path.join(SOURCE, "include", header), encoding="utf-8") as file:
-            declared |= set(re.findall(r"^ASYNCORE_API [^;]*?\b(async\w+_\w+)(?=\(|;)", file.read(),
-                                       re.MULTILINE))
+    declared = set(re.findall(r"^ASYNCORE_API [^;]*?\b(async\w+_\w+)(?=\(|;)", mdoc.headers(), re.MULTILINE))
     equal({name for name in declared if "__" in name}, set())
     exported = symbols("nm", "-D", "--defined-only", os.path.join(prefix(), "lib", "libasyncore.so"))
     equal(exported, {name + "@@ASYNCORE_0.1" for name in declared})
@@ -218,13 +215,27 @@ def test_header_in_c11():
     flags = pkg_config("--cflags", "--libs", "--static")
     with tempfile.TemporaryDirectory() as directory:
         compile_outside(directory, "program.c", "-std=gnu11", "-static", *flags)
-        # the header by itself, in the strictest way
-        path = os.path.join(directory, "header.c")
-        with open(path, "w", encoding="ascii") as file:
-            file.write("#include <asynchat.h>\nint unused_translation_unit;\n")
-        for standard in "c11", "c17":
-            good(*cc(), f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wconversion",
-                 "-Wshadow", "-I" + os.path.join(SOURCE, "include"), "-fsyntax-only", path)
+
+def strictly(directory, name, *compiler):
+    """A header by itself, in the strictest way."""
+    path = os.path.join(directory, "header.c")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f"#include <{name}>\nint unused_translation_unit;\n")
+    good(*compiler, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wconversion", "-Wshadow",
+         "-I" + os.path.join(SOURCE, "include"), "-fsyntax-only", path)
+
+
+def test_headers_alone():
+    with tempfile.TemporaryDirectory() as directory:
+        for name in mdoc.HEADERS:
+            for standard in "c11", "c17":
+                strictly(directory, name, *cc(), f"-std={standard}")
+
+
+def test_headers_alone_in_cpp17():
+    with tempfile.TemporaryDirectory() as directory:
+        for name in mdoc.HEADERS:
+            strictly(directory, name, *cxx(), "-x", "c++")
 
 
 def echo(port, data):

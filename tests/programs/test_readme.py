@@ -13,6 +13,7 @@ from tap import Program, connect, equal, matches, receive
 SOURCE, BUILD = os.environ["SOURCE"], os.environ["BUILD"]
 sys.path.append(os.path.join(SOURCE, "tests"))
 import blocks  # noqa: E402
+import mdoc  # noqa: E402
 
 README_MD = os.path.join(SOURCE, "README.md")
 README = blocks.contents(README_MD)
@@ -107,12 +108,9 @@ def test_links():
 
 def test_names():
     """Every function that the README names is in the headers."""
-    header = ""
-    for name in "asyncore.h", "asynchat.h":
-        with open(os.path.join(SOURCE, "include", name), encoding="utf-8") as file:
-            header += file.read()
+    headers = mdoc.headers()
     for name in set(re.findall(r"\basync(?:ore|hat)_\w+", README)):
-        if not re.search(rf"\b{name}\b", header):
+        if not re.search(rf"\b{name}\b", headers):
             assert os.path.exists(os.path.join(SOURCE, "examples", name + ".c")), name
 
 
