@@ -149,15 +149,17 @@ void asyncore__trace_lost(const struct asyncore_map *map, const struct asyncore_
 void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name, size_t size,
                         ssize_t result, const char *text)
 {
+    const int error = errno;
     struct asyncore_trace_event event = asyncore__trace_about(self, ASYNCORE_TRACE_IO, name);
 
     event.size = size;
     event.text = text;
-    event.result = result < 0 ? -errno : result;
+    event.result = result < 0 ? -error : result;
     if (result > 0 && self->channel != NULL && (name[0] == 's' || name[0] == 'w')) /* send, write */
         self->channel->sent = true;
     if (strcmp(name, "accept") == 0 && result >= 0 && asyncore__stable)
         event.result = asyncore__stable_fd((int)result);
+    errno = error;
     asyncore__trace_emit(self->map, &event);
 }
 

@@ -1,6 +1,7 @@
 /* check_connect.c - connecting: the order of calls, the flags, and every way in which it fails. */
 #include "support.h"
 
+#include <asyncore_trace.h>
 #include <stdio.h>
 #include <sys/un.h>
 

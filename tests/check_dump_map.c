@@ -1,6 +1,7 @@
 /* check_dump_map.c - asyncore_dump_map(): what is in a map, in words. */
 #include "echo.h"
 
+#include <asyncore_trace.h>
 #include <string.h>
 
 static char text[4096];

@@ -183,12 +183,12 @@ START_TEST(test_number_of_a_call)
     ck_assert_ptr_nonnull(strstr(end_trace(), "  0.001000 lint  stale: probe fd 2, created at "));
     cut_out("  0.001000 lint", '\n');
     ck_assert_str_eq(traced, "  0.001000 call  2 probe.handle_read\n"
-                           "  0.001000   close 1 echo: close\n"
-                           "  0.001000   close 2 probe: close\n"
-                           "  0.001000 ret   2 probe.handle_read = 0 (0.000000 s)\n"
-                           "  0.001000 call  probe.destroy\n"
-                           "  0.001000 ret   probe.destroy = 0 (0.000000 s)\n"
-                           "\n");
+                             "  0.001000   close 1 echo: close\n"
+                             "  0.001000   close 2 probe: close\n"
+                             "  0.001000 ret   2 probe.handle_read = 0 (0.000000 s)\n"
+                             "  0.001000 call  probe.destroy\n"
+                             "  0.001000 ret   probe.destroy = 0 (0.000000 s)\n"
+                             "\n");
     close(other_end);
     close(echo_peer);
 }
