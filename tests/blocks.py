@@ -173,13 +173,12 @@ def steps_of(block):
     return re.findall(r"^\$ (.*\n(?:> .*\n)*)", block.text, re.MULTILINE)
 
 
-def make_directory():
+def directory_with_the_tree():
     """A place with all that the commands name, where what they write may be thrown away."""
-    directory = tempfile.mkdtemp(prefix="page-")
+    directory = tempfile.TemporaryDirectory(prefix="page-")
     for name in os.listdir(SOURCE):
         if not name.startswith((".", "build")):
-            os.symlink(os.path.join(SOURCE, name), os.path.join(directory, name))
-    os.symlink(BUILD, os.path.join(directory, "build"))
+            os.symlink(os.path.join(SOURCE, name), os.path.join(directory.name, name))
     return directory
 
 
@@ -205,12 +204,10 @@ def typed(commands, directory, prelude=""):
 def carry_out(block):
     """The block's text with what its commands print today."""
     steps = steps_of(block)
-    directory = make_directory()
-    try:
+    with directory_with_the_tree() as directory:
+        os.symlink(BUILD, os.path.join(directory, "build"))
         outputs = typed([re.sub(r"^> ", "", command, flags=re.MULTILINE) for command in steps], directory)
         return "".join(f"$ {command}{text}" for (text, _), command in zip(outputs, steps))
-    finally:
-        shutil.rmtree(directory)
 
 
 def unvaried(block, text):
@@ -244,12 +241,11 @@ def why_not():
     return f"needs {missing[0]}" if missing else None
 
 
-def check_console(page):
+def check_console(block):
     if why := why_not():
         raise tap.Skip(why)
-    for block in blocks(page, "console"):
-        text = carry_out(block)
-        assert agrees(block, text), f"{block} (tests/blocks.py {page} writes it):\n{text}"
+    text = carry_out(block)
+    assert agrees(block, text), f"{block} (tests/blocks.py {block.page} writes it):\n{text}"
 
 
 def write(page):

@@ -115,10 +115,7 @@ OTHER_MACHINE = [
 def installed():
     """A directory with what the first commands of docs/deploy.md make, once for all tests."""
     needs("meson", "ninja")
-    directory = tempfile.TemporaryDirectory(prefix="page-")
-    for name in os.listdir(SOURCE):
-        if not name.startswith((".", "build")):
-            os.symlink(os.path.join(SOURCE, name), os.path.join(directory.name, name))
+    directory = blocks.directory_with_the_tree()
     block = next(block for block in blocks.blocks(DEPLOY, "sh") if "meson install" in block.text)
     succeed(block.text, directory.name, PRELUDE)
     return directory
@@ -132,12 +129,6 @@ def check_sh(block):
     else:
         needs(*programs_of(block))
         succeed(block.text, installed().name, PRELUDE)
-
-
-def check_console(block):
-    needs()
-    text = blocks.carry_out(block)
-    assert blocks.agrees(block, text), f"{block} (tests/blocks.py {block.page} writes it):\n{text}"
 
 
 # ==================================================
@@ -213,7 +204,7 @@ def check_c(block):
     assert blocks.agrees(following, out), f"{following}: it prints\n{out}"
 
 
-CHECKS = {"c": check_c, "console": check_console, "sh": check_sh}
+CHECKS = {"c": check_c, "console": blocks.check_console, "sh": check_sh}
 
 
 # ==================================================

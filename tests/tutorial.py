@@ -38,6 +38,11 @@ def check_listings(page):
         check_listing(block)
 
 
+def check_commands(page):
+    for block in blocks.blocks(page, "console"):
+        blocks.check_console(block)
+
+
 def check_parts(page):
     parts = re.findall(r"^## ([\w ]+)", contents(page), re.MULTILINE)
     place = 0
@@ -60,7 +65,7 @@ def tests():
         name = os.path.basename(page)[:-len(".md")]
         yield f"{name} listings", functools.partial(check_listings, page)
         yield f"{name} links", functools.partial(check_links, page)
-        yield f"{name} commands", functools.partial(blocks.check_console, page)
+        yield f"{name} commands", functools.partial(check_commands, page)
         if re.match(r"(?!00)\d\d-", name):
             yield f"{name} parts", functools.partial(check_parts, page)
 
