@@ -94,8 +94,10 @@ static void print_answer(const struct timec_report *report, const struct time_cl
 
     if (report->json) {
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&there));
-        printf("{\"server\": \"%s\", \"protocol\": \"%s\", \"time\": \"%s\", \"unix\": %lld",
-               server, protocol(report), text, (long long)there);
+        printf("{\"server\": ");
+        print_string(server); /* an interface may have any name */
+        printf(", \"protocol\": \"%s\", \"time\": \"%s\", \"unix\": %lld", protocol(report), text,
+               (long long)there);
         print_offset(offset);
         printf(", \"round_trip_ms\": %.3f}\n", round_trip);
         return;

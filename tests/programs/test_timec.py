@@ -314,6 +314,20 @@ def test_json():
     equal(server.stop(), 0)
 
 
+def test_json_of_an_interface_with_a_quote():
+    """It is part of a link-local address.  In a network namespace, where all can be renamed."""
+    inside = ["unshare", "--net", "sh", "-c"]
+    set_up = """ip link set lo name 'l"o' && ip link set 'l"o' up && ip address add fe80::1/64 dev 'l"o' nodad"""
+    if (tap.EMULATOR or os.geteuid() != 0
+            or subprocess.run([*inside, set_up], capture_output=True).returncode != 0):
+        raise tap.Skip("no network namespace, or no IPv6 in it, or nobody to set it up")
+    ask = """%s >/dev/null 2>&1 & until %s --json '[fe80::1%%l"o]:8037' 2>/dev/null; do sleep 0.1; done; wait"""
+    server = f"{tap.timed()} --no-upgrade --once 1 --idle 20"
+    status, out, err = run(*inside, set_up + " && " + ask % (server, timec()))
+    equal((status, err), (0, ""))
+    equal(json.loads(out.splitlines()[-1])["server"], '[fe80::1%l"o]:8037')
+
+
 def test_json_of_several():
     server = UdpServer(lambda n: [the_time()])
     status, out, err = run(timec(), "-ju", "-c", "2", "-i", "0.01", f"127.0.0.1:{server.port}")
