@@ -103,6 +103,20 @@ START_TEST(test_upgrade_while_another_takes_a_place)
 }
 END_TEST
 
+/* Nobody has served yet who could go on. */
+START_TEST(test_upgrade_that_fails_before_anybody_serves)
+{
+    begin(2, "if [ -e new ]; then exit 3; fi; until [ -e go ]; do sleep 0.01; done; " SERVE);
+    timed_workers_start();
+    make("new");
+    timed_workers_upgrade();
+    ck_assert_int_eq(timed_workers_loop(), EXIT_FAILURE);
+    ck_assert_int_eq(successes + failures, 0);
+    ck_assert(are_buried());
+    ck_assert_int_eq(finish(), EXIT_FAILURE);
+}
+END_TEST
+
 START_TEST(test_upgrade_that_takes_too_long)
 {
     begin(1, "if [ -e new ]; then mkdir comes; sleep 1000; fi; " SERVE);
@@ -152,6 +166,7 @@ int main(void)
     tcase_add_test(tcase, test_upgrade_outlives_who_served);
     tcase_add_test(tcase, test_upgrade_and_who_served_die);
     tcase_add_test(tcase, test_upgrade_while_another_takes_a_place);
+    tcase_add_test(tcase, test_upgrade_that_fails_before_anybody_serves);
     tcase_add_test(tcase, test_upgrade_that_takes_too_long);
     tcase_add_test(tcase, test_upgrade_is_asked_for_by_a_worker);
     tcase_add_test(tcase, test_upgrade_without_descriptors);

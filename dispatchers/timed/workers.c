@@ -40,6 +40,7 @@ static struct {
     void (*counted)(const struct timed_counts *sum);
     struct asyncore_signal_handler deaths;
     struct asyncore_timer patience;
+    bool starting;  /* the first ones: should one of them end, all do */
     bool serving;   /* all of them, at least once */
     bool upgrading; /* those that come are of a new program */
     bool ending;
@@ -132,7 +133,7 @@ static void take_over_all(void)
     for (struct place *place = team.places; place < end_of_places(); place++)
         take_over(place);
     asyncore_cancel(&team.patience);
-    team.upgrading = false;
+    team.upgrading = team.starting = false;
     team.serving = true;
     if (news)
         team.report(true);
@@ -140,7 +141,8 @@ static void take_over_all(void)
 
 static void give_up(const char *why)
 {
-    timed_log(LOG_WARNING, "upgrade: %s: %s; who served goes on", team.argv[0], why);
+    timed_log(LOG_WARNING, "upgrade: %s: %s; %s", team.argv[0], why,
+              team.starting ? "nobody has served yet" : "who served goes on");
     asyncore_cancel(&team.patience);
     team.upgrading = false;
     for (struct place *place = team.places; place < end_of_places(); place++) {
@@ -148,7 +150,10 @@ static void give_up(const char *why)
         if (team.serving && place->serves == NULL)
             start_later(place);
     }
-    team.report(false);
+    if (team.starting)
+        timed_workers_end(EXIT_FAILURE);
+    else
+        team.report(false);
 }
 
 static void lose_patience(struct asyncore_timer *self)
@@ -240,7 +245,7 @@ static void lost(struct place *place, bool came, long pid, int status)
     describe(status, how, sizeof how);
     if (came && team.upgrading) {
         give_up(how);
-    } else if (!team.serving) {
+    } else if (team.starting) {
         timed_workers_end(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
     } else {
         timed_log(LOG_WARNING, "worker %ld: %s; another takes its place", pid, how);
@@ -299,6 +304,7 @@ void timed_workers_count(void (*counted)(const struct timed_counts *sum))
 
 void timed_workers_start(void)
 {
+    team.starting = true;
     for (struct place *place = team.places; place < end_of_places(); place++) {
         const int rc = start(place);
 

@@ -46,7 +46,8 @@ void timed_workers_signal(int signum);
 void timed_workers_end(int status);
 
 /* Runs the loop of the default map until all have ended.  Returns what was given to
- * timed_workers_end(); or, if one of the first ended before all served, the status of that. */
+ * timed_workers_end(); or, if one of the first ended before all served, the status of that; or
+ * EXIT_FAILURE if timed_workers_upgrade() had others come in their place, and these did not. */
 int timed_workers_loop(void);
 
 /* supervise.c, which is timed --workers: from the first on SIGTERM and SIGINT end all, SIGHUP and
