@@ -36,7 +36,7 @@ def in_pieces(data):
     return answer
 
 
-@exercise("4.1", stub=r"expected 'answer: 12345678\\n' .* byte by byte; came 'answer: 1\\n'")
+@exercise("4.1", stub=r"expected 'answer: 12345678\\n' .* byte by byte; came 'answer: 1[2-7]*\\n'")
 def pieces(program):
     must_say(program, in_pieces(b"12345678"), ("answer: 12345678\n", 0), "for an answer that comes byte by byte")
     must_say(program, in_pieces(b"123"), ("no answer: the end after 3 of 8 bytes\n", 1), "for an end too early")

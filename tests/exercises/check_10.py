@@ -13,10 +13,18 @@ DEADLINE = 0.5  # seconds; the program's PATIENCE
 def deadline(program):
     server = Server(program)
     held = server.descriptors()
+    must_be_closed_in_time(server, "who sends a letter now and then", "")
     peer = server.connect()
     peer.sendall(b"Ada\n")
     must_hear(peer, b"Hello, Ada.\n", "a guest who is in time")
     tap.reset(server.connect())
+    must_be_closed_in_time(server, "who comes when others have gone in time, and sends a letter now and then",
+                           " (is a timer still set in memory that is freed?)")
+    server.must_hold(held, "when all have gone or were closed")
+    server.must_live("when the time of those is over who have gone before")
+
+
+def must_be_closed_in_time(server, who, hint):
     start = time.monotonic()
     slow, letters = server.connect(), 0
     try:
@@ -26,12 +34,10 @@ def deadline(program):
             time.sleep(0.1)
     except ConnectionError:
         pass
-    expect(letters < 25, f"who sends a letter now and then to be closed after {DEADLINE} s",
-           f"{letters} letters of his, and he is still there")
+    expect(letters < 25, f"{who} to be closed after {DEADLINE} s",
+           f"{letters} letters of his, and he is still there{hint}")
     passed = time.monotonic() - start
     expect(passed >= DEADLINE, f"a guest to have {DEADLINE} s", f"an end after {passed:.3f} s")
-    server.must_hold(held, "when all have gone or were closed")
-    server.must_live("when the time of those is over who have gone before")
 
 
 @exercise("10.2", stub=r"expected nobody to be let in after SIGTERM; came a connection")

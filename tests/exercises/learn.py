@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -87,6 +88,7 @@ def page(exercise):
 
 
 def list_all():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # script/learn | head
     print(f"in {os.path.relpath(DIRECTORY, SOURCE)}/:")
     for number, _, title in chapters():
         print(title)

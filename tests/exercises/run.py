@@ -35,7 +35,7 @@ HALF = [
     ("8.1", r"asynchat_set_terminator\(&self->chat, \"\\n\", 1\);\n    free", "0;\n    free", "two and a half messages"),
     ("9.1", r"\+ 24 < sizeof self->piece", "< 5000", "bytes, the first|its end"),
     ("9.2", r"    close\(self->fd\);\n", "", "when one has had all of it"),
-    ("10.1", r"    asyncore_cancel.*\n", "", "who sends a letter now and then|that is freed"),
+    ("10.1", r"    asyncore_cancel.*\n", "", "that is freed"),
     ("10.2", r"asyncore_close\(&server\);", "asyncore_close_all(NULL, true);", "who is here to be served"),
     ("12.1", r"asynchat_queued\(&other->chat\) > MAX_QUEUED", "false", "for those who do not read"),
     ("12.1", r"\(rc = asyncore_set_idle_timeout.*?\) < 0\)", "PATIENCE < 0)", "says and hears nothing"),

@@ -54,7 +54,10 @@ class Client:
 
     def until(self, end):
         while end not in self.buffer:
-            self.more()
+            try:
+                self.more()
+            except TimeoutError as error:
+                raise Wrong(f"waited for {end!r}, and had {self.buffer[-60:]!r}") from error
         data, self.buffer = self.buffer.split(end, 1)
         return data
 
@@ -116,7 +119,7 @@ class EchoClient(Client):
 
 
 class ChatClient(Client):
-    """Two guests: what one says the other hears."""
+    """Two guests: each is told that he "NAME has joined", and what one says the other hears as "NAME: LINE"."""
 
     sockets = 2
 
