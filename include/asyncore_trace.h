@@ -102,7 +102,7 @@ ASYNCORE_API bool asyncore_trace_next(const struct asyncore_trace_event *event,
  *                    not called, and keeps asyncore_loop() from returning; where others ask, who
  *                    may change it too, after ten seconds of that
  *   slow             a method, or a target, took more than 0.1 s, in which nobody else was served;
- *                    of those that call each other the innermost is named
+ *                    of those that call each other the innermost is named; not in a stable trace
  *   unbounded        more than 1 MiB waits to be sent, and still it reads what makes it more
  *   no deadline      an accepted connection without asyncore_set_idle_timeout(): a peer that is
  *                    silent keeps it for ever; once for each class
