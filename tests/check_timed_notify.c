@@ -4,7 +4,6 @@
 #include "timed/notify.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +112,7 @@ START_TEST(test_path)
     ck_assert_int_eq(timed_notify_open(message, sizeof message), 0);
     unlink(name); /* connected it stays, as in an empty root */
     rmdir(directory);
-    timed_notify_ready();
+    timed_notify_ready(NULL);
     ck_assert_str_eq(heard(), "READY=1");
     end();
 }
@@ -123,7 +122,7 @@ START_TEST(test_nobody_asks)
 {
     unsetenv("NOTIFY_SOCKET");
     ck_assert_int_eq(timed_notify_open(message, sizeof message), 0);
-    timed_notify_ready();
+    timed_notify_ready(NULL);
     timed_notify_reloading();
     setenv("NOTIFY_SOCKET", "", 1);
     ck_assert_int_eq(timed_notify_open(message, sizeof message), 0);
@@ -158,12 +157,22 @@ END_TEST
 
 /* ---- nothing holds it up ---- */
 
+static void fill_the_queue(void)
+{
+    for (int i = 0; i < 10000; i++)
+        timed_notify("STATUS=more than a socket holds");
+}
+
+static void read_all_that_is_queued(void)
+{
+    for (const char *text = heard(); text[0] != '\0'; text = heard())
+        ck_assert_str_eq(text, "STATUS=more than a socket holds");
+}
+
 START_TEST(test_nobody_reads)
 {
     begin();
-    for (int i = 0; i < 10000; i++)
-        timed_notify("STATUS=more than a socket holds");
-    timed_notify_ready(); /* in seconds, not never */
+    fill_the_queue();
     ck_assert_str_eq(heard(), "STATUS=more than a socket holds");
     close(manager);
     timed_notify("STATUS=and who listened is gone");
@@ -171,29 +180,32 @@ START_TEST(test_nobody_reads)
 }
 END_TEST
 
-static void *read_late(void *argument)
-{
-    (void)argument;
-    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-    heard();
-    return NULL;
-}
-
 /* Who is told that we are ready after all waits for it, and would end us. */
 START_TEST(test_ready_is_not_lost)
 {
-    pthread_t reader;
-    bool ready = false;
-
     begin();
-    for (int i = 0; i < 10000; i++)
-        timed_notify("STATUS=more than a socket holds");
-    ck_assert_int_eq(pthread_create(&reader, NULL, read_late, NULL), 0);
-    timed_notify_ready();
-    pthread_join(reader, NULL);
-    for (const char *text = heard(); text[0] != '\0'; text = heard())
-        ready = strcmp(text, "READY=1") == 0;
-    ck_assert(ready);
+    fill_the_queue();
+    timed_notify_ready(NULL); /* and nobody waits in there: it is we who read */
+    ck_assert_int_eq(asyncore_loop(-1, NULL, 3), 0);
+    read_all_that_is_queued();
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0); /* ends: it is said */
+    ck_assert_str_eq(heard(), "READY=1");
+    ck_assert_str_eq(heard(), "");
+    end();
+}
+END_TEST
+
+START_TEST(test_not_ready_any_more)
+{
+    begin();
+    fill_the_queue();
+    timed_notify_ready(NULL);
+    timed_notify_stopping(); /* which there is no room for */
+    read_all_that_is_queued();
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    ck_assert_str_eq(heard(), "");
+    timed_notify_stopping();
+    ck_assert_str_eq(heard(), "STOPPING=1");
     end();
 }
 END_TEST
@@ -294,6 +306,7 @@ int main(void)
     tcase = add_case(suite, "delays");
     tcase_add_test(tcase, test_nobody_reads);
     tcase_add_test(tcase, test_ready_is_not_lost);
+    tcase_add_test(tcase, test_not_ready_any_more);
     tcase_add_test(tcase, test_another_socket);
     tcase = add_case(suite, "watchdog");
     tcase_add_test(tcase, test_watchdog);

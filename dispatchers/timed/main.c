@@ -193,7 +193,7 @@ static void serve(const struct timed_options *options)
         fail("status", rc);
     enter_sandbox(options);
     say_port(options);
-    timed_notify_ready();
+    timed_notify_ready(NULL);
 }
 
 static void run(void)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READY_PATIENCE = 2000 }; /* milliseconds */
+#define READY_INTERVAL 0.02 /* seconds */
 
 static struct {
     int fd;  /* where to; -1: nowhere */
     int own; /* the one that timed_notify_open() opened, or -1 */
-    struct asyncore_timer watchdog;
+    struct asyncore_timer watchdog, ready;
 } notify = {.fd = -1, .own = -1};
 
 /* ==================================================
@@ -70,6 +69,7 @@ void timed_notify_use(int fd)
 void timed_notify_close(void)
 {
     timed_notify_end_watchdog();
+    asyncore_cancel(&notify.ready);
     if (notify.own >= 0)
         close(notify.own);
     notify.own = notify.fd = -1;
@@ -84,19 +84,35 @@ bool timed_notify_is_open(void)
  * what is said
  */
 
-void timed_notify(const char *state)
+/* Returns false if there is no room for it now. */
+static bool say(const char *state)
 {
-    if (notify.fd >= 0)
-        send(notify.fd, state, strlen(state), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return notify.fd < 0 ||
+           send(notify.fd, state, strlen(state), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+           (errno != EAGAIN && errno != ENOBUFS);
 }
 
-void timed_notify_ready(void)
+void timed_notify(const char *state)
 {
-    struct pollfd room = {.fd = notify.fd, .events = POLLOUT};
+    say(state);
+}
 
-    if (notify.fd >= 0)
-        poll(&room, 1, READY_PATIENCE);
-    timed_notify("READY=1");
+static void say_ready(struct asyncore_timer *self)
+{
+    if (say("READY=1"))
+        asyncore_cancel(self);
+}
+
+void timed_notify_ready(struct asyncore_map *map)
+{
+    if (!say("READY=1"))
+        asyncore_call_every(&notify.ready, READY_INTERVAL, say_ready, map);
+}
+
+void timed_notify_stopping(void)
+{
+    asyncore_cancel(&notify.ready);
+    say("STOPPING=1");
 }
 
 void timed_notify_reloading(void)

@@ -25,9 +25,12 @@ bool timed_notify_is_open(void);
  * for is lost. */
 void timed_notify(const char *state);
 
-/* "READY=1", which the other side would wait for if it were lost, and end us in the end: so until there
- * is room for it two seconds pass at most. */
-void timed_notify_ready(void);
+/* "READY=1", which the other side would wait for if it were lost, and end us in the end: if there is no
+ * room for it now, the loop of map says it when there is. */
+void timed_notify_ready(struct asyncore_map *map);
+
+/* "STOPPING=1", and no "READY=1" after that. */
+void timed_notify_stopping(void);
 
 /* "RELOADING=1", and since when. */
 void timed_notify_reloading(void);

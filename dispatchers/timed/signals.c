@@ -34,7 +34,7 @@ static void reload(struct asyncore_signal_handler *self)
 {
     timed_notify_reloading();
     tell(self);
-    timed_notify_ready();
+    timed_notify_ready(NULL);
 }
 
 static void upgrade(struct asyncore_signal_handler *self)

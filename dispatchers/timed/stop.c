@@ -21,7 +21,7 @@ void timed_stop_serving(void)
 void timed_stop(void)
 {
     stopped = true;
-    timed_notify("STOPPING=1");
+    timed_notify_stopping();
     if (timed_upgrade_end()) /* and the loop with it */
         return;
     timed_status_say();

@@ -15,7 +15,7 @@ static size_t worker_count;
 static void report(bool success)
 {
     (void)success;
-    timed_notify_ready();
+    timed_notify_ready(NULL);
 }
 
 static void counted(const struct timed_counts *sum)
@@ -31,7 +31,7 @@ static void counted(const struct timed_counts *sum)
 static void end(struct asyncore_signal_handler *self)
 {
     (void)self;
-    timed_notify("STOPPING=1");
+    timed_notify_stopping();
     timed_workers_end(EXIT_SUCCESS);
 }
 

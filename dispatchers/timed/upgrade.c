@@ -121,7 +121,7 @@ static void another_takes_over(void)
         stop_serving();
     another_serves = true;
     timed_notify_end_watchdog(); /* it is the other's loop that must not hang */
-    timed_notify_ready();
+    timed_notify_ready(NULL);
 }
 
 static int standby_handle_read(struct asyncore_dispatcher *self)
@@ -132,7 +132,7 @@ static int standby_handle_read(struct asyncore_dispatcher *self)
     if (strcmp(text, UPGRADED) == 0)
         another_takes_over();
     else if (strcmp(text, AS_BEFORE) == 0)
-        timed_notify_ready();
+        timed_notify_ready(NULL);
     else if (text[0] != '\0')
         timed_notify(text);
     return rc;
