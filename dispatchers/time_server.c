@@ -14,8 +14,8 @@
  * has sent is read and forgotten; one that sends faster than it is read is not waited for. */
 static void discard_input(int fd)
 {
-    char input[16384];
-    int tries = 16;
+    char input[4096];
+    int tries = 64;
 
     while (tries-- > 0 && recv(fd, input, sizeof input, MSG_DONTWAIT) == (ssize_t)sizeof input)
         ;
@@ -88,37 +88,32 @@ int time_channel_new(const struct asyncore_class *cls, int fd, const struct sock
  * the listener answers
  */
 
-/* Of a connection that is nearly always over before the function that made it returns. */
-static const struct asyncore_class answer_class = {
-    .name = "time_channel",
-    .super = &asyncore_dispatcher_class,
-};
-
-static int answer(int fd, const struct sockaddr *addr, socklen_t addrlen, time_t now,
-                  struct asyncore_map *map, enum time_outcome *outcome)
+/* Before it was answered: nobody's mistake. */
+static bool has_gone(ssize_t error)
 {
-    struct asyncore_dispatcher once; /* nobody uses it afterwards: its class has no destroy */
+    return error == -EPIPE || error == -ECONNRESET || error == -ETIMEDOUT ||
+           error == -EHOSTUNREACH || error == -ENETUNREACH;
+}
+
+/* Nearly always the connection is over before it could be anybody's. */
+static int answer(struct time_server *self, int fd, const struct sockaddr *addr, socklen_t addrlen,
+                  time_t now, enum time_outcome *outcome)
+{
     unsigned char bytes[4];
-    int rc = asyncore_init_accepted(&once, &answer_class, fd, addr, addrlen, map);
     ssize_t n;
 
-    *outcome = TIME_UNSENT;
-    if (rc < 0)
-        return rc;
     time_service_bytes(now, bytes);
-    n = asyncore_send_last(&once, bytes, sizeof bytes);
-    if (n == (ssize_t)sizeof bytes) {
-        *outcome = TIME_ANSWERED;
+    n = asyncore_accepted_send_last(&self->base, fd, bytes, sizeof bytes);
+    if (n >= 0 && n < (ssize_t)sizeof bytes) {
+        *outcome = TIME_LATER;
+        return time_channel_new(&time_channel_class, fd, addr, addrlen, bytes, (size_t)n,
+                                asyncore_get_map(&self->base));
+    }
+    *outcome = n < 0 ? TIME_UNSENT : TIME_ANSWERED;
+    if (n > 0)
         discard_input(fd);
-        return asyncore_close(&once);
-    }
-    if (n < 0 || asyncore_fileno(&once) < 0) { /* the client has gone */
-        asyncore_close(&once);
-        return (int)n;
-    }
-    *outcome = TIME_LATER;
-    return time_channel_new(&time_channel_class, asyncore_detach(&once), addr, addrlen, bytes,
-                            (size_t)n, map);
+    close(fd);
+    return n > 0 || has_gone(n) ? 0 : (int)n;
 }
 
 /* Without a word, and without leaving anything behind that the system would keep for a minute. */
@@ -133,7 +128,8 @@ static void reset(int fd)
 static int time_server_handle_accepted(struct asyncore_dispatcher *self, int fd,
                                        const struct sockaddr *addr, socklen_t addrlen)
 {
-    struct time_service *service = &((struct time_server *)self)->service;
+    struct time_server *server = (struct time_server *)self;
+    struct time_service *service = &server->service;
     enum time_outcome outcome;
     struct timespec now;
     int rc = 0;
@@ -145,7 +141,7 @@ static int time_server_handle_accepted(struct asyncore_dispatcher *self, int fd,
         outcome = TIME_UNKNOWN;
         close(fd);
     } else {
-        rc = answer(fd, addr, addrlen, now.tv_sec, asyncore_get_map(self), &outcome);
+        rc = answer(server, fd, addr, addrlen, now.tv_sec, &outcome);
     }
     time_service_note(service, addr, addrlen, outcome);
     return rc;

@@ -349,6 +349,19 @@ ASYNCORE_API ssize_t asyncore_send(struct asyncore_dispatcher *self, const void 
 ASYNCORE_API ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data,
                                         size_t size);
 
+/* The same on a connection that needs no dispatcher, for handle_accepted: most are answered at once
+ * or not at all.
+ *   self  the listener, of which the trace tells
+ *   fd    what it has accepted; it stays the caller's, to close or, if less than size was taken, to
+ *         make a dispatcher of, which sends the rest with asyncore_send_last()
+ * No handler is called.  Returns the count taken; 0 when the system takes nothing now; -EBADF,
+ * -EINVAL (of self); or what send() failed with: -EPIPE or -ECONNRESET when the peer is gone.  A
+ * close() while something is unread resets the connection, and a reset may overtake the data: who
+ * minds receives until there is nothing more.  In Python it is sock.send() and
+ * sock.shutdown(SHUT_WR). */
+ASYNCORE_API ssize_t asyncore_accepted_send_last(struct asyncore_dispatcher *self, int fd,
+                                                 const void *data, size_t size);
+
 /* socket.recvfrom(buffer_size).  One datagram, or what of it fits into size bytes.
  *   addr, addrlen  take the sender's address; both may be NULL.
  * Returns the count, which may be 0 for an empty datagram; -EAGAIN when nothing has arrived; or

@@ -102,14 +102,14 @@ static int accept_socket(int listener, struct sockaddr *addr, socklen_t *addrlen
 int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
                     socklen_t *addrlen)
 {
-    struct sockaddr_storage peer;
-    socklen_t peerlen = sizeof peer;
+    struct sockaddr_storage unwanted;
+    socklen_t peerlen = sizeof unwanted;
     const int rc = asyncore__check_socket(self);
     int fd, error;
 
     if (rc < 0)
         return rc;
-    fd = accept_socket(self->fd, (struct sockaddr *)&peer, &peerlen);
+    fd = accept_socket(self->fd, (struct sockaddr *)(addr != NULL ? addr : &unwanted), &peerlen);
     error = errno;
     asyncore__io(self, "accept", 0, fd);
     if (fd >= 0 && peerlen == 0) { /* how some systems hand over a connection that is gone */
@@ -117,8 +117,6 @@ int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *a
         return -EAGAIN;
     }
     if (fd >= 0) {
-        if (addr != NULL)
-            memcpy(addr, &peer, sizeof peer);
         if (addrlen != NULL)
             *addrlen = peerlen;
         return fd;

@@ -125,9 +125,7 @@ static int take_socket(struct asyncore_dispatcher *self, int fd, struct asyncore
     asyncore__closes(self, "another socket");
     drop_socket(self);
     self->map = map;
-#ifdef SO_NOSIGPIPE
-    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
-#endif
+    asyncore__no_sigpipe(fd);
     self->fd = fd;
     if (rc == 0)
         rc = enter_map(self, map);

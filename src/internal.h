@@ -83,6 +83,16 @@ int asyncore__set_nonblocking(int fd);
 int asyncore__set_up(int fd);
 #endif
 
+/* Where send() has no flag for it. */
+static inline void asyncore__no_sigpipe(int fd)
+{
+#ifdef SO_NOSIGPIPE
+    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+#else
+    (void)fd;
+#endif
+}
+
 /* ---- class.c ---- */
 
 /* The nearest class, from cls up, that fills the slot at this offset: Python's attribute lookup. */

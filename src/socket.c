@@ -192,9 +192,14 @@ ssize_t asyncore__nothing_received(struct asyncore_dispatcher *self, ssize_t n)
     return failed(self, errno);
 }
 
+static bool takes_nothing_now(int error)
+{
+    return asyncore__would_block(error) || error == ENOBUFS || error == ENOMEM;
+}
+
 ssize_t asyncore__nothing_sent(struct asyncore_dispatcher *self)
 {
-    if (asyncore__would_block(errno) || errno == ENOBUFS || errno == ENOMEM)
+    if (takes_nothing_now(errno))
         return 0;
     return failed(self, errno);
 }
@@ -364,6 +369,25 @@ ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, s
     if (n >= 0 && (size_t)n == size && self->generation == generation)
         asyncore__io(self, "shutdown", 0, shutdown(self->fd, SHUT_WR));
     asyncore__leave(map);
+    return n;
+}
+
+ssize_t asyncore_accepted_send_last(struct asyncore_dispatcher *self, int fd, const void *data,
+                                    size_t size)
+{
+    const int rc =
+        asyncore__used(self, asyncore__check_socket(self), "asyncore_accepted_send_last");
+    ssize_t n;
+
+    if (rc < 0)
+        return rc;
+    asyncore__no_sigpipe(fd);
+    n = send(fd, data, size, MSG_MORE | MSG_NOSIGNAL);
+    asyncore__accepted_io(self, fd, "send", size, n);
+    if (n < 0)
+        return takes_nothing_now(errno) ? 0 : -errno;
+    if ((size_t)n == size)
+        asyncore__accepted_io(self, fd, "shutdown", 0, shutdown(fd, SHUT_WR));
     return n;
 }
 

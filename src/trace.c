@@ -146,21 +146,39 @@ void asyncore__trace_lost(const struct asyncore_map *map, const struct asyncore_
     asyncore__stable_forget(channel->fd);
 }
 
-void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name, size_t size,
-                        ssize_t result, const char *text)
+static struct asyncore_trace_event about_io(const struct asyncore_dispatcher *self, int fd,
+                                            const char *name, size_t size, ssize_t result)
 {
     const int error = errno;
     struct asyncore_trace_event event = asyncore__trace_about(self, ASYNCORE_TRACE_IO, name);
 
+    if (fd != self->fd)
+        event.fd = asyncore__traced_fd(fd);
     event.size = size;
-    event.text = text;
     event.result = result < 0 ? -error : result;
+    errno = error;
+    return event;
+}
+
+void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name, size_t size,
+                        ssize_t result, const char *text)
+{
+    struct asyncore_trace_event event = about_io(self, self->fd, name, size, result);
+
+    event.text = text;
     if (result > 0 && self->channel != NULL && (name[0] == 's' || name[0] == 'w')) /* send, write */
         self->channel->sent = true;
-    if (strcmp(name, "accept") == 0 && result >= 0 && asyncore__stable)
-        event.result = asyncore__stable_fd((int)result);
-    errno = error;
+    if (strcmp(name, "accept") == 0)
+        event.result = asyncore__traced_fd((int)event.result);
     asyncore__trace_emit(self->map, &event);
+}
+
+void asyncore__trace_accepted_io(const struct asyncore_dispatcher *listener, int fd,
+                                 const char *name, size_t size, ssize_t result)
+{
+    struct asyncore_trace_event event = about_io(listener, fd, name, size, result);
+
+    asyncore__trace_emit(listener->map, &event);
 }
 
 int asyncore__trace_io_addr(const struct asyncore_dispatcher *self, const char *name, int result,

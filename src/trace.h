@@ -71,6 +71,17 @@ static inline ssize_t asyncore__io(const struct asyncore_dispatcher *self, const
     return result;
 }
 
+/* Of a connection that is no dispatcher's, but the listener's that has accepted it. */
+void asyncore__trace_accepted_io(const struct asyncore_dispatcher *listener, int fd,
+                                 const char *name, size_t size, ssize_t result);
+
+static inline void asyncore__accepted_io(const struct asyncore_dispatcher *listener, int fd,
+                                         const char *name, size_t size, ssize_t result)
+{
+    if (asyncore__tracing())
+        asyncore__trace_accepted_io(listener, fd, name, size, result);
+}
+
 /* The same for a call that has an address. */
 int asyncore__trace_io_addr(const struct asyncore_dispatcher *self, const char *name, int result,
                             const struct sockaddr *addr, socklen_t addrlen);

@@ -1,6 +1,7 @@
 /* check_data.c - recv, send, and out-of-band data. */
 #include "support.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -386,6 +387,61 @@ START_TEST(test_send_last_that_opens_another)
 }
 END_TEST
 
+/* ---- asyncore_accepted_send_last ---- */
+
+static struct probe listener;
+static int accepted[2]; /* what it has accepted, and the peer's end */
+
+static void accept_one(void)
+{
+    close(probe_channel(&listener, "L", NULL));
+    tcp_pair(accepted);
+}
+
+START_TEST(test_accepted_send_last)
+{
+    char buffer[8];
+
+    accept_one();
+    ck_assert_int_eq(asyncore_accepted_send_last(&listener.base, accepted[0], "time", 4), 4);
+    ck_assert_int_eq(recv_to_end(accepted[1], buffer, sizeof buffer), 4); /* and the end */
+    ck_assert_mem_eq(buffer, "time", 4);
+    send_all(accepted[1], "we can still talk");
+    wait_readable(accepted[0]);
+    ck_assert_int_eq(recv(accepted[0], buffer, 2, 0), 2);
+    close(accepted[0]);
+    close(accepted[1]);
+    assert_trace("");
+}
+END_TEST
+
+START_TEST(test_accepted_takes_nothing)
+{
+    static char block[65536];
+    ssize_t n = 0;
+
+    accept_one();
+    ck_assert_int_eq(fcntl(accepted[0], F_SETFL, O_NONBLOCK), 0);
+    while (n >= 0)
+        n = send(accepted[0], block, sizeof block, 0);
+    ck_assert_int_eq(asyncore_accepted_send_last(&listener.base, accepted[0], "time", 4), 0);
+    ck_assert_int_eq(shutdown(accepted[0], SHUT_WR), 0); /* it was not, yet */
+    close(accepted[0]);
+    close(accepted[1]);
+}
+END_TEST
+
+START_TEST(test_accepted_is_gone)
+{
+    accept_one();
+    shutdown(accepted[0], SHUT_WR);
+    ck_assert_int_eq(asyncore_accepted_send_last(&listener.base, accepted[0], "time", 4), -EPIPE);
+    close(accepted[0]);
+    close(accepted[1]);
+    assert_trace("");
+}
+END_TEST
+
 START_TEST(test_write_comes_before_expt)
 {
     static struct probe a;
@@ -492,6 +548,9 @@ int main(void)
     tcase_add_test(tcase, test_send_last);
     tcase_add_test(tcase, test_send_last_in_pieces);
     tcase_add_test(tcase, test_send_last_that_opens_another);
+    tcase_add_test(tcase, test_accepted_send_last);
+    tcase_add_test(tcase, test_accepted_takes_nothing);
+    tcase_add_test(tcase, test_accepted_is_gone);
     tcase_add_test(tcase, test_write_comes_before_expt);
     tcase_add_test(tcase, test_default_handle_expt_takes_the_byte);
     tcase_add_test(tcase, test_urgent_and_error_is_handle_close);

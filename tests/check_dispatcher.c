@@ -273,6 +273,7 @@ static void assert_all_answer(struct asyncore_dispatcher *d, int error)
     ck_assert_int_eq(asyncore_recv(d, &byte, 1), error);
     ck_assert_int_eq(asyncore_send(d, &byte, 1), error);
     ck_assert_int_eq(asyncore_send_last(d, &byte, 1), error);
+    ck_assert_int_eq(asyncore_accepted_send_last(d, -1, &byte, 1), error);
     ck_assert_int_eq(asyncore_dispatcher_class.recv(d, &byte, 1), error);
     ck_assert_int_eq(asyncore_dispatcher_class.send(d, &byte, 1), error);
     ck_assert_int_eq(asyncore_file_dispatcher_class.recv(d, &byte, 1), error);

@@ -106,6 +106,25 @@ START_TEST(test_answer_that_is_refused)
 }
 END_TEST
 
+static const int ways_to_go[] = {EPIPE, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH};
+
+/* Which is no mistake, and nothing to be logged. */
+START_TEST(test_client_that_has_gone)
+{
+    int client;
+
+    trace_log();
+    serve();
+    client = tcp_connect(&server_addr);
+    send_error = ways_to_go[_i];
+    poll_once(NULL);
+    assert_trace("");
+    ck_assert_uint_eq(server.service.counts[TIME_UNSENT], 1);
+    ck_assert_uint_eq(asyncore_map_count(NULL), 1);
+    close(client);
+}
+END_TEST
+
 /* ---- many, too many, and too often ---- */
 
 START_TEST(test_all_that_wait_are_answered)
@@ -283,6 +302,7 @@ int main(void)
 
     tcase_add_test(tcase, test_answer_that_waits);
     tcase_add_test(tcase, test_answer_that_is_refused);
+    tcase_add_loop_test(tcase, test_client_that_has_gone, 0, 5);
     tcase_add_test(tcase, test_all_that_wait_are_answered);
     tcase_add_test(tcase, test_limit);
     tcase_add_test(tcase, test_no_descriptor_left);

@@ -70,6 +70,26 @@ START_TEST(test_begun_late)
 }
 END_TEST
 
+/* It is the listener's event, but of the connection's descriptor. */
+START_TEST(test_accepted)
+{
+    int ends[2];
+
+    begin_trace(TYPE(IO), asyncore_trace_text);
+    asyncore_init(&echo, &echo_class, -1, NULL);
+    ck_assert_int_eq(asyncore_create_socket(&echo, AF_INET, SOCK_STREAM), 0);
+    tcp_pair(ends);
+    ck_assert_int_eq(asyncore_accepted_send_last(&echo, ends[0], "time", 4), 4);
+    ck_assert_int_eq(asyncore_accepted_send_last(&echo, ends[0], "time", 4), -EPIPE);
+    ck_assert_str_eq(end_trace(), "  0.000000 io    2 send 4 = 4\n"
+                                  "  0.000000 io    2 shutdown = 0\n"
+                                  "  0.000000 io    2 send 4 = -EPIPE\n");
+    asyncore_close(&echo);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 static void on_timer(struct asyncore_timer *timer)
 {
     asyncore_cancel(timer + 1);
@@ -464,6 +484,7 @@ int main(void)
     tcase_add_test(tcase, test_whole);
     tcase_add_test(tcase, test_types);
     tcase_add_test(tcase, test_begun_late);
+    tcase_add_test(tcase, test_accepted);
     tcase_add_test(tcase, test_timers);
     tcase_add_test(tcase, test_destroyed);
     tcase_add_test(tcase, test_numbers);
