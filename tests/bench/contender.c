@@ -24,6 +24,7 @@ static const char usage[] =
     "  time            serves the time by RFC 868 in the same way\n"
     "  time-more       the same, four bytes and the end in one segment\n"
     "  time-more-read  and what the client had sent read before the close\n"
+    "  time-more-shut  and all that shut in as timed is\n"
     "  time-udp        the same of datagrams, by nothing but recvfrom and sendto\n"
     "  time-udp-epoll  the same, in a loop\n"
     "  chain N M K     K writes travel M at once through N pipes; prints CPU ns per write\n"
@@ -168,6 +169,7 @@ static int work(char **words)
         {"time", contender.time, SOCK_STREAM, SOCK_NONBLOCK},
         {"time-more", contender.time_more, SOCK_STREAM, SOCK_NONBLOCK},
         {"time-more-read", contender.time_more_read, SOCK_STREAM, SOCK_NONBLOCK},
+        {"time-more-shut", contender.time_more_shut, SOCK_STREAM, SOCK_NONBLOCK},
         {"time-udp", contender.time_udp, SOCK_DGRAM, 0},
         {"time-udp-epoll", contender.time_udp_epoll, SOCK_DGRAM, SOCK_NONBLOCK},
     };

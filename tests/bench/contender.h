@@ -26,6 +26,7 @@ struct contender {
     void (*time)(int listener);           /* RFC 868: accept, send four bytes, close */
     void (*time_more)(int listener);      /* the four bytes and the end in one segment */
     void (*time_more_read)(int listener); /* ... after a look at what the client has sent */
+    void (*time_more_shut)(int listener); /* ... shut in as timed is */
     /* The same of datagrams, on a socket that blocks, and on one that does not. */
     void (*time_udp)(int socket);
     void (*time_udp_epoll)(int socket);

@@ -74,6 +74,7 @@ def time(build):
             "hand-written epoll": bench(build, "epoll") + ["time"],
             "hand-written, one segment": bench(build, "epoll") + ["time-more"],
             "hand-written, one segment, reads": bench(build, "epoll") + ["time-more-read"],
+            "hand-written, the same, shut in": bench(build, "epoll") + ["time-more-shut"],
             "timed on epoll": ["ASYNCORE_POLLER=epoll", *timed(build)],
             "libev": bench(build, "libev", "epoll") + ["time"],
             "libevent": bench(build, "libevent", "epoll") + ["time"],

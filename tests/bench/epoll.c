@@ -5,6 +5,8 @@
 #include "contender.h"
 #include "serve.h"
 
+#include "timed/sandbox.h"
+
 #include <errno.h>
 #include <gnu/libc-version.h>
 #include <stdint.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 
 enum { MAX_EVENTS = 256 };
 
@@ -145,6 +148,26 @@ static void serve_time_more_read(int listener)
     serve_segments(listener, true);
 }
 
+/* A kernel that looks at each call takes its time for it. */
+static void shut_in(void)
+{
+    char message[256];
+
+    if (timed_sandbox_guest() != NULL)
+        return;
+    must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl");
+    if (timed_enter_sandbox(-1, message, sizeof message) == 0)
+        return;
+    fprintf(stderr, "%s\n", message);
+    exit(EXIT_FAILURE);
+}
+
+static void serve_time_more_shut(int listener)
+{
+    shut_in();
+    serve_segments(listener, true);
+}
+
 /* Answers one datagram; false if there is none. */
 static bool answer_datagram(int fd)
 {
@@ -201,6 +224,7 @@ const struct contender contender = {
     .time = serve_time,
     .time_more = serve_time_more,
     .time_more_read = serve_time_more_read,
+    .time_more_shut = serve_time_more_shut,
     .time_udp = serve_time_udp,
     .time_udp_epoll = serve_time_udp_epoll,
     .chain_open = chain_open,
