@@ -344,8 +344,9 @@ ASYNCORE_API ssize_t asyncore_send(struct asyncore_dispatcher *self, const void 
 /* The last asyncore_send() of a stream: once all of data is taken, the writing side is shut down,
  * and where the system can (Linux) data and end travel in one segment.  Returns as asyncore_send();
  * for less than size call it again with the rest from handle_write; -EOPNOTSUPP for a
- * dispatcher_with_send, which has asyncore_close_when_done().  Python has no such method; it stands
- * for send() and socket.shutdown(SHUT_WR). */
+ * dispatcher_with_send or an async_chat, which have asyncore_close_when_done() and
+ * asynchat_close_when_done().  Python has no such method; it stands for send() and
+ * socket.shutdown(SHUT_WR). */
 ASYNCORE_API ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data,
                                         size_t size);
 

@@ -192,6 +192,13 @@ const char *asyncore__class_name(const struct asyncore_class *cls)
     return cls->name != NULL ? cls->name : asyncore_dispatcher_class.name;
 }
 
+bool asyncore__is_subclass(const struct asyncore_class *cls, const struct asyncore_class *of)
+{
+    while (cls != NULL && cls != of)
+        cls = cls->super;
+    return cls == of;
+}
+
 /* Whatever it calls may close its dispatcher, and go on using it. */
 static bool answer(struct asyncore_dispatcher *self, bool (*ask)(struct asyncore_dispatcher *))
 {

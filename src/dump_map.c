@@ -6,18 +6,11 @@
 
 #include <stdio.h>
 
-static bool is_subclass(const struct asyncore_class *cls, const struct asyncore_class *of)
-{
-    while (cls != NULL && cls != of)
-        cls = cls->super;
-    return cls == of;
-}
-
 size_t asyncore__buffered(const struct asyncore_dispatcher *dispatcher)
 {
-    if (is_subclass(dispatcher->cls, &asyncore_dispatcher_with_send_class))
+    if (asyncore__is_subclass(dispatcher->cls, &asyncore_dispatcher_with_send_class))
         return asyncore_out_buffer((const struct asyncore_dispatcher_with_send *)dispatcher);
-    if (is_subclass(dispatcher->cls, &asynchat_async_chat_class))
+    if (asyncore__is_subclass(dispatcher->cls, &asynchat_async_chat_class))
         return asynchat_queued((const struct asynchat_async_chat *)dispatcher);
     return 0;
 }

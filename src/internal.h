@@ -124,6 +124,8 @@ static inline bool asyncore__writable(struct asyncore_dispatcher *self)
 }
 
 const char *asyncore__class_name(const struct asyncore_class *cls);
+/* issubclass(cls, of) */
+bool asyncore__is_subclass(const struct asyncore_class *cls, const struct asyncore_class *of);
 
 /* ---- log.c ---- */
 

@@ -4,6 +4,8 @@
  */
 #include "trace.h"
 
+#include "asynchat.h"
+
 #include <errno.h>
 
 #ifndef MSG_NOSIGNAL
@@ -354,8 +356,9 @@ ssize_t asyncore_send_last(struct asyncore_dispatcher *self, const void *data, s
 
     if (rc < 0)
         return rc;
-    /* What it says that it has taken may still be in its buffer. */
-    if (ASYNCORE__CLASS_WITH(self, send) == &asyncore_dispatcher_with_send_class)
+    /* What these have taken may still be in their buffers. */
+    if (asyncore__is_subclass(self->cls, &asyncore_dispatcher_with_send_class) ||
+        asyncore__is_subclass(self->cls, &asynchat_async_chat_class))
         return -EOPNOTSUPP;
     map = self->map;
     generation = self->generation;

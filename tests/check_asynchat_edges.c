@@ -55,6 +55,15 @@ START_TEST(test_closed)
 }
 END_TEST
 
+/* It would overtake what is queued. */
+START_TEST(test_no_send_last)
+{
+    make("\n");
+    ck_assert_int_eq(asyncore_send_last(&c.chat.base, "x", 1), -EOPNOTSUPP);
+    close(peer);
+}
+END_TEST
+
 START_TEST(test_no_memory_for_the_chat)
 {
     const struct sockaddr_in addr = loopback(0);
@@ -124,6 +133,7 @@ int main(void)
 
     tcase_add_test(tcase, test_uninitialised);
     tcase_add_test(tcase, test_closed);
+    tcase_add_test(tcase, test_no_send_last);
     tcase_add_test(tcase, test_no_memory_for_the_chat);
     tcase_add_test(tcase, test_sizes_that_there_are_not);
     tcase_add_test(tcase, test_input_buffer_of_any_size);
