@@ -73,8 +73,8 @@ def time(build):
         "epoll": {
             "hand-written epoll": bench(build, "epoll") + ["time"],
             "hand-written, one segment": bench(build, "epoll") + ["time-more"],
-            "hand-written, one segment, reads": bench(build, "epoll") + ["time-more-read"],
-            "hand-written, the same, shut in": bench(build, "epoll") + ["time-more-shut"],
+            "one segment, reads": bench(build, "epoll") + ["time-more-read"],
+            "one segment, reads, shut in": bench(build, "epoll") + ["time-more-shut"],
             "timed on epoll": ["ASYNCORE_POLLER=epoll", *timed(build)],
             "libev": bench(build, "libev", "epoll") + ["time"],
             "libevent": bench(build, "libevent", "epoll") + ["time"],
