@@ -315,9 +315,9 @@ ASYNCORE_API int asyncore_connect(struct asyncore_dispatcher *self, const struct
  * Returns its descriptor, which is the caller's; -EAGAIN, Python's None, when there is none or the
  * one that waited is gone; -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM when the system has nothing left
  * for it, -EPERM when a policy forbids it: the listeners of this map then pause, for 0.1 s or until
- * a dispatcher closes, the connection stays in the backlog, and a handler may return the error as
- * it is, for it closes nothing; or another error of accept(), which means that the socket is no
- * listener any more. */
+ * a dispatcher closes or an accept succeeds, the connection stays in the backlog, and a handler may
+ * return the error as it is, for it closes nothing; or another error of accept(), which means that
+ * the socket is no listener any more. */
 ASYNCORE_API int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *addr,
                                  socklen_t *addrlen);
 

@@ -119,6 +119,8 @@ int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *a
     if (fd >= 0) {
         if (addrlen != NULL)
             *addrlen = peerlen;
+        if (self->map->accept_resume_at != 0) /* somebody has made room */
+            asyncore__accept_resume(self->map);
         return fd;
     }
     if (asyncore__would_block(error) || failed_before_accept(error))

@@ -206,7 +206,7 @@ END_TEST
 
 START_TEST(test_no_file_left)
 {
-    int clients[3];
+    int clients[3], next;
 
     trace_log();
     serve();
@@ -219,6 +219,9 @@ START_TEST(test_no_file_left)
     ck_assert_int_ge(server.spare, 0);
     for (int i = 0; i < 3; i++)
         assert_answer(clients[i]);
+    next = tcp_connect(&server_addr);
+    ck_assert_int_eq(asyncore_poll(0, NULL), 0); /* the listener is not waited for */
+    assert_answer(next);
 }
 END_TEST
 
