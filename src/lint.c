@@ -201,7 +201,7 @@ static void look_for_hot(const struct asyncore__frame *frame, struct asyncore_ch
 }
 
 /* It is told of the innermost; those around it took as long. */
-static void look_for_slow(const struct asyncore__frame *frame, int64_t took)
+static void say_slow(const struct asyncore__frame *frame, int64_t took)
 {
     const struct asyncore_trace_event event = {
         .type = ASYNCORE_TRACE_LINT,
@@ -213,8 +213,6 @@ static void look_for_slow(const struct asyncore__frame *frame, int64_t took)
         .number = frame->number,
     };
 
-    if (took <= SLOW || asyncore__stable) /* whose clock stood still */
-        return;
     if (frame->outer != NULL)
         frame->outer->slow_told = true;
     if (!frame->slow_told)
@@ -228,11 +226,11 @@ void asyncore__lint_returned(const struct asyncore__frame *frame, int64_t took)
 
     if (!asyncore__traces(ASYNCORE_TRACE_LINT))
         return;
-    look_for_slow(frame, took);
-    if (self == NULL || strcmp(frame->name, "destroy") == 0)
-        return;
-    if (self->channel != NULL && self->generation == frame->generation &&
-        strcmp(frame->name, "handle_write") == 0)
+    if (took > SLOW && !asyncore__stable) /* whose clock stood still */
+        say_slow(frame, took);
+    /* who returns from something else may be freed: from destroy() */
+    if (self != NULL && strcmp(frame->name, "handle_write") == 0 && self->channel != NULL &&
+        self->generation == frame->generation)
         look_for_hot(frame, self->channel);
 }
 

@@ -46,6 +46,10 @@ void asyncore__trace_begin(void)
  * telling
  */
 
+/* What an event begins as, where there are many.  Copied it is a few stores; the zeros of so large an
+ * initialiser GCC writes with a string instruction, which is slow to start. */
+static const struct asyncore_trace_event nothing = {.fd = -1};
+
 void asyncore__trace_emit_at(const struct asyncore_map *map, struct asyncore_trace_event *event,
                              int64_t now)
 {
@@ -101,14 +105,16 @@ const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen,
 struct asyncore_trace_event asyncore__trace_about(const struct asyncore_dispatcher *dispatcher,
                                                   enum asyncore_trace_type type, const char *name)
 {
-    return (struct asyncore_trace_event){
-        .type = type,
-        .name = name,
-        .dispatcher = dispatcher,
-        .class_name = asyncore__trace_class(dispatcher),
-        .fd = dispatcher->fd >= 0 ? asyncore__traced_fd(dispatcher->fd) : -1,
-        .created = asyncore__trace_created(dispatcher),
-    };
+    struct asyncore_trace_event event = nothing;
+
+    event.type = type;
+    event.name = name;
+    event.dispatcher = dispatcher;
+    event.class_name = asyncore__trace_class(dispatcher);
+    event.created = asyncore__trace_created(dispatcher);
+    if (dispatcher->fd >= 0)
+        event.fd = asyncore__traced_fd(dispatcher->fd);
+    return event;
 }
 
 void asyncore__trace_open(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
@@ -168,8 +174,8 @@ void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name
     event.text = text;
     if (result > 0 && self->channel != NULL && (name[0] == 's' || name[0] == 'w')) /* send, write */
         self->channel->sent = true;
-    if (strcmp(name, "accept") == 0)
-        event.result = asyncore__traced_fd((int)event.result);
+    if (asyncore__stable && strcmp(name, "accept") == 0)
+        event.result = asyncore__stable_fd((int)event.result);
     asyncore__trace_emit(self->map, &event);
 }
 
@@ -226,18 +232,25 @@ void asyncore__trace_timer(const struct asyncore_timer *timer, const char *name,
  * calls
  */
 
+static struct asyncore_trace_event event_of(const struct asyncore__frame *frame,
+                                            enum asyncore_trace_type type)
+{
+    struct asyncore_trace_event event = nothing;
+
+    event.type = type;
+    event.name = frame->name;
+    event.dispatcher = frame->self;
+    event.class_name = frame->class_name;
+    event.fd = frame->fd;
+    event.number = frame->number;
+    return event;
+}
+
 static void begin(struct asyncore__frame *frame)
 {
-    struct asyncore_trace_event event = {
-        .type = ASYNCORE_TRACE_CALL,
-        .name = frame->name,
-        .dispatcher = frame->self,
-        .class_name = frame->class_name,
-        .fd = frame->fd,
-        .created = frame->created,
-        .number = frame->number,
-    };
+    struct asyncore_trace_event event = event_of(frame, ASYNCORE_TRACE_CALL);
 
+    event.created = frame->created;
     frame->began_at = asyncore__monotonic();
     asyncore__trace_emit_at(frame->map, &event, frame->began_at);
     frame->outer = frame->map->frame;
@@ -278,17 +291,10 @@ void asyncore__target_begins(struct asyncore__frame *frame, struct asyncore_map 
 void asyncore__call_ends(struct asyncore__frame *frame, ssize_t result)
 {
     const int64_t now = asyncore__monotonic(), took = now - frame->began_at;
-    struct asyncore_trace_event event = {
-        .type = ASYNCORE_TRACE_RET,
-        .name = frame->name,
-        .dispatcher = frame->self,
-        .class_name = frame->class_name,
-        .fd = frame->fd,
-        .number = frame->number,
-        .result = result,
-        .seconds = asyncore__stable ? 0 : (double)took / ASYNCORE__SECOND,
-    };
+    struct asyncore_trace_event event = event_of(frame, ASYNCORE_TRACE_RET);
 
+    event.result = result;
+    event.seconds = asyncore__stable ? 0 : (double)took / ASYNCORE__SECOND;
     frame->map->frame = frame->outer;
     asyncore__trace_emit_at(frame->map, &event, now);
     asyncore__lint_returned(frame, took);
