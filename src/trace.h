@@ -157,30 +157,39 @@ void asyncore__trace_flush(void);
 
 /* ---- trace_line.c: a line that is put together ---- */
 
+/* A compiler would rather measure and copy literals than store them so often. */
+#define ASYNCORE__INLINE __attribute__((always_inline)) static inline
+
 struct asyncore__line {
     char *bytes; /* first room, then what malloc() gave */
-    size_t length, size;
+    char *at;    /* where it goes on */
+    char *end;   /* where the newline must fit */
     char room[512];
 };
 
 void asyncore__line_begin(struct asyncore__line *line);
-/* Makes room for need bytes in all; false if there is no memory. */
-bool asyncore__line_grow(struct asyncore__line *line, size_t need);
+/* Makes room for so many bytes more; false if there is no memory.  Hardly any line needs it. */
+__attribute__((noinline)) bool asyncore__line_grow(struct asyncore__line *line, size_t length);
 
-/* What there is no memory for is left out.  Not by printf(), which would cost more than all that the
- * trace tells of; and inline, so that of a literal nothing is left but to store it. */
-static inline void asyncore__line_bytes(struct asyncore__line *line, const char *bytes,
-                                        size_t length)
+ASYNCORE__INLINE bool asyncore__line_fits(struct asyncore__line *line, size_t length)
 {
-    const size_t need = line->length + length + 1; /* the newline */
-
-    if (need > line->size && !asyncore__line_grow(line, need))
-        return;
-    memcpy(line->bytes + line->length, bytes, length);
-    line->length += length;
+    if (__builtin_expect(length > (size_t)(line->end - line->at), false))
+        return asyncore__line_grow(line, length);
+    return true;
 }
 
-static inline void asyncore__line_text(struct asyncore__line *line, const char *text)
+/* What there is no memory for is left out.  Not by printf(), which would cost more than all that the
+ * trace tells of. */
+ASYNCORE__INLINE void asyncore__line_bytes(struct asyncore__line *line, const char *bytes,
+                                           size_t length)
+{
+    if (!asyncore__line_fits(line, length))
+        return;
+    memcpy(line->at, bytes, length);
+    line->at += length;
+}
+
+ASYNCORE__INLINE void asyncore__line_text(struct asyncore__line *line, const char *text)
 {
     asyncore__line_bytes(line, text, strlen(text));
 }
@@ -188,8 +197,12 @@ static inline void asyncore__line_text(struct asyncore__line *line, const char *
 void asyncore__line_number(struct asyncore__line *line, int64_t number);
 /* Seconds, with three decimals. */
 void asyncore__line_millis(struct asyncore__line *line, double seconds);
-/* With six, and so many columns for what is before them. */
-void asyncore__line_micros(struct asyncore__line *line, double seconds, unsigned columns);
+/* With six. */
+void asyncore__line_micros(struct asyncore__line *line, double seconds);
+/* The same, and three columns at least for what is before them. */
+void asyncore__line_time(struct asyncore__line *line, double seconds);
+/* What it has beyond its room. */
+void asyncore__line_free(struct asyncore__line *line);
 /* With a newline, in one fwrite(). */
 void asyncore__line_end(struct asyncore__line *line, FILE *file);
 /* "EAGAIN" for -EAGAIN; or "ExitNow"; NULL for what else is below 0. */

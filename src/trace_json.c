@@ -25,7 +25,7 @@ static void add_number(struct asyncore__line *line, const char *key, int64_t num
 static void add_seconds(struct asyncore__line *line, const char *key, double seconds)
 {
     add_key(line, key);
-    asyncore__line_micros(line, seconds, 0);
+    asyncore__line_micros(line, seconds);
 }
 
 /* What needs no escape. */
@@ -161,7 +161,7 @@ void asyncore_trace_json(const struct asyncore_trace_event *event, void *argumen
 
     asyncore__line_begin(&line);
     asyncore__line_text(&line, "{\"time\":");
-    asyncore__line_micros(&line, event->time, 0);
+    asyncore__line_micros(&line, event->time);
     add_string(&line, "event", asyncore__trace_names[event->type]);
     if (event->depth > 0)
         add_number(&line, "depth", event->depth);

@@ -14,27 +14,29 @@ const char *const asyncore__trace_names[] = {
 
 void asyncore__line_begin(struct asyncore__line *line)
 {
-    line->bytes = line->room;
-    line->length = 0;
-    line->size = sizeof line->room;
+    line->bytes = line->at = line->room;
+    line->end = line->room + sizeof line->room - 1;
 }
 
-bool asyncore__line_grow(struct asyncore__line *line, size_t need)
+bool asyncore__line_grow(struct asyncore__line *line, size_t length)
 {
-    size_t size = 2 * line->size;
-    char *bytes;
+    const size_t used = (size_t)(line->at - line->bytes);
+    const size_t size = 2 * (used + length + 1);
+    char *bytes = realloc(line->bytes == line->room ? NULL : line->bytes, size);
 
-    while (size < need)
-        size *= 2;
-    bytes = line->bytes == line->room ? malloc(size) : realloc(line->bytes, size);
     if (bytes == NULL)
         return false;
     if (line->bytes == line->room)
-        memcpy(bytes, line->room, line->length);
+        memcpy(bytes, line->room, used);
     line->bytes = bytes;
-    line->size = size;
+    line->at = bytes + used;
+    line->end = bytes + size - 1;
     return true;
 }
+
+/* ==================================================
+ * numbers
+ */
 
 /* Two digits a division: most of what a line costs is its numbers. */
 static const char pairs[] = "0001020304050607080910111213141516171819"
@@ -45,74 +47,99 @@ static const char pairs[] = "0001020304050607080910111213141516171819"
 
 static unsigned digits_of(uint64_t number)
 {
+    enum { MOST = 20 };
     unsigned digits = 1;
 
-    for (; number >= 100; number /= 100)
-        digits += 2;
-    return number >= 10 ? digits + 1 : digits;
+    for (uint64_t limit = 10; number >= limit && digits < MOST; limit *= 10)
+        digits++;
+    return digits;
 }
 
-static char *put_pair(char *end, uint64_t number)
+ASYNCORE__INLINE char *put_pair(char *end, uint64_t number)
 {
     return memcpy(end - 2, pairs + 2 * number, 2);
 }
 
-/* Right-aligned in so many columns at least. */
-static void add_digits(struct asyncore__line *line, uint64_t number, unsigned columns, char fill)
+/* As many digits as it has, before end; returns where they begin. */
+ASYNCORE__INLINE char *put_number(char *end, uint64_t number)
 {
-    const unsigned digits = digits_of(number), length = digits > columns ? digits : columns;
-    const size_t need = line->length + length + 1;
-    char *begin, *at;
-
-    if (need > line->size && !asyncore__line_grow(line, need))
-        return;
-    begin = line->bytes + line->length;
-    line->length += length;
-    at = begin + length;
     for (; number >= 100; number /= 100)
-        at = put_pair(at, number % 100);
+        end = put_pair(end, number % 100);
     if (number >= 10)
-        at = put_pair(at, number);
-    else
-        *--at = (char)('0' + number);
-    while (at > begin)
-        *--at = fill;
+        return put_pair(end, number);
+    *--end = (char)('0' + number);
+    return end;
 }
 
 void asyncore__line_number(struct asyncore__line *line, int64_t number)
 {
-    if (number < 0)
-        asyncore__line_text(line, "-");
-    add_digits(line, number < 0 ? 0 - (uint64_t)number : (uint64_t)number, 0, ' ');
+    const uint64_t magnitude = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    const size_t length = digits_of(magnitude) + (number < 0);
+
+    if (!asyncore__line_fits(line, length))
+        return;
+    line->at[0] = '-'; /* or what a digit overwrites */
+    line->at += length;
+    put_number(line->at, magnitude);
+}
+
+/* With so many decimals, 3 or 6; what is before them is right-aligned in so many columns at least.
+ * What is below 0 is 0. */
+ASYNCORE__INLINE void add_seconds(struct asyncore__line *line, double seconds, unsigned decimals,
+                                  unsigned columns)
+{
+    const unsigned unit = decimals == 3 ? 1000 : 1000000;
+    const uint64_t number = seconds > 0 ? (uint64_t)(int64_t)(seconds * unit + 0.5) : 0;
+    const uint64_t whole = number / unit;
+    const unsigned digits = digits_of(whole), width = digits > columns ? digits : columns;
+    unsigned rest = (unsigned)(number % unit);
+    char *at;
+
+    if (!asyncore__line_fits(line, width + 1 + decimals))
+        return;
+    memset(line->at, ' ', columns);
+    at = line->at += width + 1 + decimals;
+    for (unsigned pair = 0; pair < decimals / 2; pair++, rest /= 100)
+        at = put_pair(at, rest % 100);
+    if (decimals % 2 != 0)
+        *--at = (char)('0' + rest);
+    *--at = '.';
+    put_number(at, whole);
 }
 
 void asyncore__line_millis(struct asyncore__line *line, double seconds)
 {
-    const uint64_t millis = (uint64_t)((seconds > 0 ? seconds : 0) * 1000 + 0.5);
-
-    add_digits(line, millis / 1000, 0, ' ');
-    asyncore__line_text(line, ".");
-    add_digits(line, millis % 1000, 3, '0');
+    add_seconds(line, seconds, 3, 0);
 }
 
-void asyncore__line_micros(struct asyncore__line *line, double seconds, unsigned columns)
+void asyncore__line_micros(struct asyncore__line *line, double seconds)
 {
-    const uint64_t micros = (uint64_t)((seconds > 0 ? seconds : 0) * 1000000 + 0.5);
+    add_seconds(line, seconds, 6, 0);
+}
 
-    add_digits(line, micros / 1000000, columns, ' ');
-    asyncore__line_text(line, ".");
-    add_digits(line, micros % 1000000, 6, '0');
+void asyncore__line_time(struct asyncore__line *line, double seconds)
+{
+    add_seconds(line, seconds, 6, 3);
+}
+
+/* ==================================================
+ * the end
+ */
+
+void asyncore__line_free(struct asyncore__line *line)
+{
+    if (line->bytes != line->room)
+        free(line->bytes);
 }
 
 void asyncore__line_end(struct asyncore__line *line, FILE *file)
 {
     size_t written;
 
-    line->bytes[line->length++] = '\n';
-    written = fwrite(line->bytes, 1, line->length, file);
+    *line->at++ = '\n';
+    written = fwrite(line->bytes, 1, (size_t)(line->at - line->bytes), file);
     (void)written; /* what cannot be written is lost: who is traced goes on */
-    if (line->bytes != line->room)
-        free(line->bytes);
+    asyncore__line_free(line);
 }
 
 /* Some C libraries have no such list: strerrorname_np() is glibc's. */

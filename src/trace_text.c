@@ -28,6 +28,15 @@ void asyncore__trace_color(FILE *file)
         colored = file;
 }
 
+/* Of one width: that is one store each, as the names by themselves are not. */
+static const char columns[][8] = {
+    [ASYNCORE_TRACE_OPEN] = " open  ",  [ASYNCORE_TRACE_ASK] = " ask   ",
+    [ASYNCORE_TRACE_READY] = " ready ", [ASYNCORE_TRACE_CALL] = " call  ",
+    [ASYNCORE_TRACE_RET] = " ret   ",   [ASYNCORE_TRACE_IO] = " io    ",
+    [ASYNCORE_TRACE_TIMER] = " timer ", [ASYNCORE_TRACE_CLOSE] = " close ",
+    [ASYNCORE_TRACE_LINT] = " lint  ",
+};
+
 static const char *color_of(const struct asyncore_trace_event *event)
 {
     switch (event->type) {
@@ -39,9 +48,9 @@ static const char *color_of(const struct asyncore_trace_event *event)
     case ASYNCORE_TRACE_LINT:
         return "\033[31m"; /* red */
     case ASYNCORE_TRACE_IO:
-        return event->result < 0 ? "\033[33m" : ""; /* yellow */
+        return event->result < 0 ? "\033[33m" : NULL; /* yellow */
     default:
-        return "";
+        return NULL;
     }
 }
 
@@ -49,19 +58,19 @@ static const char *color_of(const struct asyncore_trace_event *event)
  * what each type says
  */
 
-static void add(struct asyncore__line *line, const char *before, const char *text)
+ASYNCORE__INLINE void add(struct asyncore__line *line, const char *before, const char *text)
 {
     asyncore__line_text(line, before);
     asyncore__line_text(line, text);
 }
 
-static void add_number(struct asyncore__line *line, const char *before, int64_t number)
+ASYNCORE__INLINE void add_number(struct asyncore__line *line, const char *before, int64_t number)
 {
     asyncore__line_text(line, before);
     asyncore__line_number(line, number);
 }
 
-static void add_millis(struct asyncore__line *line, const char *before, double seconds)
+ASYNCORE__INLINE void add_millis(struct asyncore__line *line, const char *before, double seconds)
 {
     asyncore__line_text(line, before);
     asyncore__line_millis(line, seconds);
@@ -80,56 +89,46 @@ static void add_result(struct asyncore__line *line, ssize_t result)
         add_number(line, " = ", result);
 }
 
-enum { R = 1, W = 2, E = 4, CONNECTING = 8 };
-
-static unsigned sets_of(const struct asyncore_trace_entry *entry)
+static void add_set(struct asyncore__line *line, const char *name, struct asyncore__line *set)
 {
-    return (entry->r ? R : 0U) | (entry->w ? W : 0U) | (entry->e ? E : 0U) |
-           (entry->connecting ? CONNECTING : 0U);
+    asyncore__line_text(line, name);
+    asyncore__line_bytes(line, set->bytes, (size_t)(set->at - set->bytes));
+    asyncore__line_text(line, "]");
+    asyncore__line_free(set);
 }
 
-static unsigned sets_with_members(const struct asyncore_trace_event *event)
+static void add_member(struct asyncore__line *set, int fd)
 {
-    struct asyncore_trace_entry entry = {0};
-    unsigned sets = 0;
-
-    while (asyncore_trace_next(event, &entry))
-        sets |= sets_of(&entry);
-    return sets;
+    if (set->at != set->bytes)
+        asyncore__line_text(set, " ");
+    asyncore__line_number(set, fd);
 }
 
-static void add_members(struct asyncore__line *line, const struct asyncore_trace_event *event,
-                        unsigned set)
-{
-    struct asyncore_trace_entry entry = {0};
-    const char *separator = "";
-
-    while (asyncore_trace_next(event, &entry)) {
-        if ((sets_of(&entry) & set) == 0)
-            continue;
-        add_number(line, separator, entry.fd);
-        separator = " ";
-    }
-}
-
+/* All sets in one pass over the dispatchers, of which there may be many. */
 static void add_sets(struct asyncore__line *line, const struct asyncore_trace_event *event)
 {
-    static const struct {
-        unsigned set;
-        const char *name;
-    } sets[] = {{R, "r["}, {W, " w["}, {E, " e["}, {CONNECTING, " connecting["}};
-    const unsigned with_members = sets_with_members(event);
+    struct asyncore__line r, w, e, connecting;
+    struct asyncore_trace_entry entry = {0};
 
-    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
-        const unsigned set = sets[i].set;
-
-        if (set == CONNECTING && (with_members & set) == 0)
-            continue;
-        asyncore__line_text(line, sets[i].name);
-        if ((with_members & set) != 0)
-            add_members(line, event, set);
-        asyncore__line_text(line, "]");
+    asyncore__line_begin(&r);
+    asyncore__line_begin(&w);
+    asyncore__line_begin(&e);
+    asyncore__line_begin(&connecting);
+    while (asyncore_trace_next(event, &entry)) {
+        if (entry.r)
+            add_member(&r, entry.fd);
+        if (entry.w)
+            add_member(&w, entry.fd);
+        if (entry.e)
+            add_member(&e, entry.fd);
+        if (entry.connecting)
+            add_member(&connecting, entry.fd);
     }
+    add_set(line, "r[", &r);
+    add_set(line, " w[", &w);
+    add_set(line, " e[", &e);
+    if (connecting.at != connecting.bytes)
+        add_set(line, " connecting[", &connecting);
     if (event->type == ASYNCORE_TRACE_READY)
         add_millis(line, ", slept ", event->seconds);
     else if (event->seconds < 0)
@@ -154,7 +153,7 @@ static void add_call(struct asyncore__line *line, const struct asyncore_trace_ev
     if (event->dispatcher != NULL)
         add_result(line, event->result);
     asyncore__line_text(line, " (");
-    asyncore__line_micros(line, event->seconds, 0);
+    asyncore__line_micros(line, event->seconds);
     asyncore__line_text(line, " s)");
 }
 
@@ -224,19 +223,18 @@ static void add_rest(struct asyncore__line *line, const struct asyncore_trace_ev
 void asyncore_trace_text(const struct asyncore_trace_event *event, void *argument)
 {
     enum { DEEPEST = 20 };
-    const char *const name = asyncore__trace_names[event->type];
-    const char *const color = argument == colored ? color_of(event) : "";
+    const char *const color = argument == colored ? color_of(event) : NULL;
     struct asyncore__line line;
 
     asyncore__line_begin(&line);
-    asyncore__line_text(&line, color);
-    asyncore__line_micros(&line, event->time, 3);
+    if (color != NULL)
+        asyncore__line_text(&line, color);
+    asyncore__line_time(&line, event->time);
     for (unsigned i = 0; i < event->depth && i < DEEPEST; i++)
         asyncore__line_text(&line, "  ");
-    add(&line, " ", name);
-    asyncore__line_bytes(&line, "      ", sizeof "ready" - strlen(name));
+    asyncore__line_bytes(&line, columns[event->type], sizeof columns[0] - 1);
     add_rest(&line, event);
-    if (color[0] != '\0')
+    if (color != NULL)
         asyncore__line_text(&line, "\033[0m");
     asyncore__line_end(&line, argument);
 }
