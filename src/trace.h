@@ -157,8 +157,13 @@ void asyncore__trace_flush(void);
 
 /* ---- trace_line.c: a line that is put together ---- */
 
-/* A compiler would rather measure and copy literals than store them so often. */
+/* A compiler would rather measure and copy literals than store them so often.  Where it does not optimise
+ * there is nothing to be had, but branches many times over to be covered. */
+#ifdef __OPTIMIZE__
 #define ASYNCORE__INLINE __attribute__((always_inline)) static inline
+#else
+#define ASYNCORE__INLINE static inline
+#endif
 
 struct asyncore__line {
     char *bytes; /* first room, then what malloc() gave */
