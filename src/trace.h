@@ -71,6 +71,12 @@ static inline ssize_t asyncore__io(const struct asyncore_dispatcher *self, const
     return result;
 }
 
+/* The same for a call that has an address. */
+int asyncore__trace_io_addr(const struct asyncore_dispatcher *self, const char *name, int result,
+                            const struct sockaddr *addr, socklen_t addrlen);
+/* And for listen(), with the address that it really has, not port 0. */
+int asyncore__trace_listen(const struct asyncore_dispatcher *self, int result);
+
 /* Of a connection that is no dispatcher's, but the listener's that has accepted it. */
 void asyncore__trace_accepted_io(const struct asyncore_dispatcher *listener, int fd,
                                  const char *name, size_t size, ssize_t result);
@@ -81,12 +87,6 @@ static inline void asyncore__accepted_io(const struct asyncore_dispatcher *liste
     if (asyncore__tracing())
         asyncore__trace_accepted_io(listener, fd, name, size, result);
 }
-
-/* The same for a call that has an address. */
-int asyncore__trace_io_addr(const struct asyncore_dispatcher *self, const char *name, int result,
-                            const struct sockaddr *addr, socklen_t addrlen);
-/* And for listen(), with the address that it really has, not port 0. */
-int asyncore__trace_listen(const struct asyncore_dispatcher *self, int result);
 
 /* ---- a call, on the stack of who calls ---- */
 

@@ -195,6 +195,21 @@ START_TEST(test_ready_is_not_lost)
 }
 END_TEST
 
+/* Of the reload that is over, in the middle of the next. */
+START_TEST(test_not_ready_yet)
+{
+    begin();
+    fill_the_queue();
+    timed_notify_ready(NULL);
+    read_all_that_is_queued();
+    timed_notify_reloading();
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
+    ck_assert_ptr_nonnull(strstr(heard(), "RELOADING=1"));
+    ck_assert_str_eq(heard(), "");
+    end();
+}
+END_TEST
+
 START_TEST(test_not_ready_any_more)
 {
     begin();
@@ -306,6 +321,7 @@ int main(void)
     tcase = add_case(suite, "delays");
     tcase_add_test(tcase, test_nobody_reads);
     tcase_add_test(tcase, test_ready_is_not_lost);
+    tcase_add_test(tcase, test_not_ready_yet);
     tcase_add_test(tcase, test_not_ready_any_more);
     tcase_add_test(tcase, test_another_socket);
     tcase = add_case(suite, "watchdog");

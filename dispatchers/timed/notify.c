@@ -120,6 +120,7 @@ void timed_notify_reloading(void)
     char state[80];
     struct timespec now;
 
+    asyncore_cancel(&notify.ready); /* what it would say is not so now */
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
              (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U);

@@ -32,7 +32,7 @@ void timed_notify_ready(struct asyncore_map *map);
 /* "STOPPING=1", and no "READY=1" after that. */
 void timed_notify_stopping(void);
 
-/* "RELOADING=1", and since when. */
+/* "RELOADING=1", and since when; timed_notify_ready() is to follow. */
 void timed_notify_reloading(void);
 
 /* "STATUS=" and this text, of one line. */
