@@ -42,46 +42,66 @@ size_t asyncore__find_dead(struct asyncore_map *map)
 
 /* Nobody is called, so nobody closes anything, between one look that found nothing to do and the
  * next: then there is no need for it. */
-static inline void look(struct asyncore_map *map)
+static inline void look(struct asyncore_map *map, bool alarmed)
 {
     const bool idle = map->ready_count == 0;
+    const bool at_once = idle && (alarmed || HASH_COUNT(map->channels) <= FEW);
     const int64_t now = asyncore__now(), age = now - map->dead_sought_at;
 
-    if (age < (idle ? IDLE_INTERVAL : BUSY_INTERVAL) && !(idle && HASH_COUNT(map->channels) <= FEW))
+    if (age < (idle ? IDLE_INTERVAL : BUSY_INTERVAL) && !at_once)
         return;
     asyncore__find_dead(map);
     map->dead_sought = true;
     map->dead_sought_at = now;
 }
 
-/* A wait may end with nothing, after a hang-up that is nothing to anybody. */
+/* A wait may end with nothing: after a hang-up that is nothing to anybody, or because of the alarm,
+ * which is no reason for another wait to be shorter. */
 static int wait_for_something(struct asyncore_map *map, int64_t timeout)
 {
+    const int64_t end = timeout > 0 && map->alarm_set ? asyncore__monotonic() + timeout : 0;
     int rc;
 
-    do
+    do {
         rc = map->poller->wait(map, timeout);
-    while (timeout < 0 && rc == 0 && map->ready_count == 0);
+        if (end != 0)
+            timeout = end - asyncore__monotonic();
+    } while (rc == 0 && map->ready_count == 0 && (end != 0 ? timeout > 0 : timeout < 0));
+    return rc;
+}
+
+/* Who waits for ever could have a time-out instead, to look around.  But each wait would pay for it,
+ * and hardly any would come to its end. */
+static bool alarm_is_set(struct asyncore_map *map)
+{
+    if (!map->alarm_set && map->poller->set_alarm != NULL)
+        map->alarm_set = map->poller->set_alarm(map, IDLE_INTERVAL);
+    return map->alarm_set;
+}
+
+static int wait_and_look(struct asyncore_map *map, int64_t at_most, bool for_ever)
+{
+    const bool alarmed = for_ever && alarm_is_set(map);
+    int rc;
+
+    rc = alarmed ? map->poller->wait(map, -1) : wait_for_something(map, at_most);
+    if (!alarmed || !map->alarm_set) /* it has rung */
+        look(map, alarmed);
     return rc;
 }
 
 int asyncore__wait(struct asyncore_map *map, int64_t timeout)
 {
+    const bool for_ever = timeout < 0, longer = for_ever || timeout > IDLE_INTERVAL;
     int rc;
 
     if (!map->poller->forgets_closed || map->dead_sought)
         return wait_for_something(map, timeout);
-    if (timeout >= 0 && timeout <= IDLE_INTERVAL) {
-        rc = map->poller->wait(map, timeout);
-        look(map);
-        return rc;
-    }
-    do {
-        rc = map->poller->wait(map, IDLE_INTERVAL);
-        look(map);
-    } while (timeout < 0 && rc == 0 && map->ready_count == 0 && !map->dead_sought);
-    if (rc == 0 && map->ready_count == 0 && map->dead_sought)
-        rc = wait_for_something(map, timeout < 0 ? timeout : timeout - IDLE_INTERVAL);
+    do
+        rc = wait_and_look(map, longer ? IDLE_INTERVAL : timeout, for_ever);
+    while (for_ever && rc == 0 && map->ready_count == 0 && !map->dead_sought);
+    if (longer && rc == 0 && map->ready_count == 0 && map->dead_sought)
+        rc = wait_for_something(map, for_ever ? timeout : timeout - IDLE_INTERVAL);
     return rc;
 }
 

@@ -245,6 +245,7 @@ struct asyncore_map {
     uint64_t newest; /* the generation of the last one */
     bool unsorted;
     int64_t dead_sought_at;
+    bool alarm_set;   /* to look for them */
     bool dead_sought; /* and nobody has been called since */
 
     int raised;                         /* see asyncore__raise() */

@@ -84,7 +84,7 @@ static int open_poller(struct asyncore_map *map, const struct asyncore__poller *
     map->poller = poller;
     map->poller_state = state;
     map->instead = NULL;
-    map->inherited = map->stale = false;
+    map->inherited = map->stale = map->alarm_set = false;
     watch_all_again(map);
     return 0;
 }

@@ -30,6 +30,11 @@ struct asyncore__poller {
      * that is not open is found ASYNCORE__DEAD, and does not keep the others from being served. */
     int (*wait)(struct asyncore_map *map, int64_t timeout);
 
+    /* Has a wait end after so many nanoseconds, once; map->alarm_set is false from then on.  Where
+     * waits are many that costs less than a time-out for each.  False: this time it cannot.  NULL:
+     * it never can. */
+    bool (*set_alarm)(struct asyncore_map *map, int64_t after);
+
     /* For asyncore_check().  How many entries of its tables are this channel's; -1 if they are not
      * as channel->interest says. */
     int (*check)(const struct asyncore_map *map, const struct asyncore_channel *channel);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLPRI == POLLPRI &&
@@ -17,7 +18,11 @@ struct epoll_state {
     int fd;
     struct epoll_event *events;
     size_t size;
+    struct asyncore_channel alarm; /* a timer's, and of no dispatcher */
 };
+
+/* state->alarm.fd */
+enum { NOT_OPEN = -1, NOT_TO_BE_HAD = -2 };
 
 /* channel->place */
 enum {
@@ -40,6 +45,7 @@ static int epoll_open(struct asyncore_map *map)
         free(state);
         return -error;
     }
+    state->alarm.fd = NOT_OPEN;
     map->poller_state = state;
     return 0;
 }
@@ -48,7 +54,9 @@ static void epoll_close(struct asyncore_map *map)
 {
     struct epoll_state *state = map->poller_state;
 
-    close(state->fd); /* in a child too: the set lives on as its parent's */
+    close(state->fd); /* in a child too: the set lives on as its parent's, and so does its timer */
+    if (state->alarm.fd >= 0)
+        close(state->alarm.fd);
     free(state->events);
     free(state);
 }
@@ -59,7 +67,10 @@ static int epoll_reserve(struct asyncore_map *map, int fd)
     const size_t need = asyncore__channel_limit(map);
     struct epoll_event *events;
 
-    (void)fd;
+    if (fd == state->alarm.fd) { /* which was closed behind the library's back, too */
+        state->alarm.fd = NOT_OPEN;
+        map->alarm_set = false;
+    }
     if (need <= state->size)
         return 0;
     events = malloc(2 * need * sizeof *events);
@@ -125,10 +136,13 @@ static int epoll_watch(struct asyncore_map *map, struct asyncore_channel *channe
 /* More than what was asked for: a hang-up or an error; or the outcome of a connect. */
 static void find_more(struct asyncore_map *map, struct asyncore_channel *channel, unsigned revents)
 {
+    const struct epoll_state *state = map->poller_state;
     const unsigned events = asyncore__poll_found(revents, channel->interest);
 
     if (events != 0) {
         asyncore__found(map, channel, events);
+    } else if (channel == &state->alarm) {
+        map->alarm_set = false;
     } else if (channel->interest != 0) { /* or it is a stale set that says so */
         leave(map, channel);
         channel->place = HUNG_UP;
@@ -163,6 +177,45 @@ static int epoll_wait_for(struct asyncore_map *map, int64_t timeout)
     return 0;
 }
 
+/* ==================================================
+ * the alarm
+ */
+
+static int open_alarm(struct asyncore_map *map, struct epoll_state *state)
+{
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLET, /* so that it need not be read */
+        .data.ptr = &state->alarm,
+    };
+    const int fd =
+        asyncore__avoid_dead(map, timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+
+    if (fd >= 0 && epoll_ctl(state->fd, EPOLL_CTL_ADD, fd, &event) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return NOT_TO_BE_HAD;
+}
+
+static bool epoll_set_alarm(struct asyncore_map *map, int64_t after)
+{
+    struct epoll_state *state = map->poller_state;
+    const struct itimerspec when = {
+        .it_value.tv_sec = (time_t)(after / ASYNCORE__SECOND),
+        .it_value.tv_nsec = (long)(after % ASYNCORE__SECOND),
+    };
+
+    if (state->alarm.fd == NOT_OPEN)
+        state->alarm.fd = open_alarm(map, state);
+    if (state->alarm.fd == NOT_TO_BE_HAD)
+        return false;
+    if (timerfd_settime(state->alarm.fd, 0, &when, NULL) == 0)
+        return true;
+    if (errno == EBADF || errno == EINVAL) /* somebody has closed it, and the number may be his */
+        state->alarm.fd = NOT_OPEN;
+    return false;
+}
+
 /* Its set is in the kernel, and who is in there is known by the place alone. */
 static int epoll_check(const struct asyncore_map *map, const struct asyncore_channel *channel)
 {
@@ -188,6 +241,7 @@ const struct asyncore__poller asyncore__epoll_poller = {
     .reserve = epoll_reserve,
     .watch = epoll_watch,
     .wait = epoll_wait_for,
+    .set_alarm = epoll_set_alarm,
     .check = epoll_check,
     .entries = epoll_entries,
 };

@@ -18,6 +18,7 @@
 #include <unistd.h>
 #ifdef ASYNCORE__HAVE_EPOLL
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #endif
 
 struct calls calls;
@@ -41,10 +42,12 @@ static void find(const char *name, void *function)
 #define SELECT "__select64"
 #define FCNTL "__fcntl_time64"
 #define CLOCK_GETTIME "__clock_gettime64"
+#define TIMERFD_SETTIME "__timerfd_settime64"
 #else
 #define SELECT "select"
 #define FCNTL "fcntl"
 #define CLOCK_GETTIME "clock_gettime"
+#define TIMERFD_SETTIME "timerfd_settime"
 #endif
 
 /* errno after a call that has succeeded is anything. */
@@ -154,15 +157,84 @@ int select(int count, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
 }
 
 #ifdef ASYNCORE__HAVE_EPOLL
+/* The kernel's timer does not know of a clock that is set forward or stands still. */
+static struct {
+    int fd;
+    int64_t at; /* by our clock; 0: it is not set */
+} alarm_clock;
+
+static int64_t now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int timerfd_create(clockid_t clock, int flags)
+{
+    int (*real)(clockid_t, int);
+
+    find("timerfd_create", &real);
+    calls.timers++;
+    errno = calls.fail_timer;
+    return calls.fail_timer != 0 ? -1 : garbled(real(clock, flags));
+}
+
+static int set_timer(int fd, const struct itimerspec *when)
+{
+    int (*real)(int, int, const struct itimerspec *, struct itimerspec *);
+
+    find(TIMERFD_SETTIME, &real);
+    return real(fd, 0, when, NULL);
+}
+
+int timerfd_settime(int fd, int flags, const struct itimerspec *when, struct itimerspec *old)
+{
+    const int rc = set_timer(fd, when);
+
+    (void)flags;
+    (void)old;
+    calls.alarms++;
+    alarm_clock.fd = fd;
+    alarm_clock.at = rc < 0 ? 0 : now() + when->it_value.tv_sec * INT64_C(1000000000);
+    return garbled(rc);
+}
+
+static void ring_if_due(void)
+{
+    const struct itimerspec at_once = {.it_value.tv_nsec = 1};
+
+    if (alarm_clock.at == 0 || alarm_clock.at > now())
+        return;
+    alarm_clock.at = 0;
+    set_timer(alarm_clock.fd, &at_once);
+}
+
+/* What is found when the clock that stands still has gone forward to the alarm. */
+static int wait_for_alarm(int (*real)(int, struct epoll_event *, int, int), int set,
+                          struct epoll_event *events, int count, int64_t nanoseconds)
+{
+    if (alarm_clock.at == 0 || (nanoseconds >= 0 && alarm_clock.at > calls.clock + nanoseconds))
+        return 0;
+    calls.clock = alarm_clock.at;
+    ring_if_due();
+    return real(set, events, count, -1);
+}
+
 int epoll_wait(int set, struct epoll_event *events, int count, int timeout)
 {
     int (*real)(int, struct epoll_event *, int, int);
+    int n;
 
     find("epoll_wait", &real);
     if (wait_fails())
         return -1;
-    return wait_over(real(set, events, count, calls.clock != 0 ? 0 : timeout),
-                     of_milliseconds(timeout));
+    ring_if_due();
+    n = real(set, events, count, calls.clock != 0 ? 0 : timeout);
+    if (n == 0 && calls.clock != 0)
+        n = wait_for_alarm(real, set, events, count, of_milliseconds(timeout));
+    return wait_over(n, of_milliseconds(timeout));
 }
 #endif
 

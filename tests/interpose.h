@@ -13,11 +13,15 @@ extern struct calls {
     int controls; /* epoll_ctl */
     int controls_refused;
     int fcntls;
+    int alarms; /* timerfd_settime */
+    int timers; /* timerfd_create */
 
     void (*before_wait)(void);        /* the last that happens before the next wait */
     int fail_wait;                    /* the next wait fails with this errno, if not 0 */
     int fail_operation, fail_control; /* the next epoll_ctl with this operation, with this errno, */
     int fail_count;                   /* so many times */
+
+    int fail_timer; /* each timerfd_create fails with this errno, if not 0 */
 
     int fail_malloc; /* the n-th malloc, calloc or realloc from now on fails; 0: none */
 

@@ -124,6 +124,12 @@
 #ifndef __NR_futex_time64
 #define __NR_futex_time64 NONE
 #endif
+#ifndef __NR_timerfd_settime
+#define __NR_timerfd_settime NONE
+#endif
+#ifndef __NR_timerfd_settime64
+#define __NR_timerfd_settime64 NONE
+#endif
 #ifndef __NR_fcntl
 #define __NR_fcntl NONE
 #endif
@@ -186,8 +192,8 @@ static const int allowed[] = {
     __NR_accept, __NR_recv, __NR_send, __NR_recvmmsg, __NR_recvmmsg_time64, __NR_sendmmsg,
     /* what else is done with sockets and files that are open, and by the library to wake itself */
     __NR_read, __NR_write, __NR_readv, __NR_writev, __NR_setsockopt, __NR_getsockopt,
-    __NR_getsockname, __NR_getpeername, __NR_epoll_create1, __NR_eventfd2, __NR_pipe2, __NR_fstat,
-    __NR_fstat64, __NR_lseek, __NR__llseek,
+    __NR_getsockname, __NR_getpeername, __NR_epoll_create1, __NR_eventfd2, __NR_timerfd_create,
+    __NR_timerfd_settime, __NR_timerfd_settime64, __NR_pipe2, __NR_fstat, __NR_fstat64, __NR_lseek, __NR__llseek,
     /* the time, where the kernel must be asked for it, and whether it is right */
     __NR_clock_gettime, __NR_clock_gettime64, __NR_gettimeofday, __NR_time, __NR_adjtimex,
     __NR_clock_adjtime, __NR_clock_adjtime64,

@@ -120,6 +120,35 @@ void scenario_crowd(void)
 }
 
 /* ==================================================
+ * a wait without an end, which has an alarm instead of a time-out
+ */
+
+static int wait_for_ever(void)
+{
+    return asyncore_poll(-1, NULL);
+}
+
+void scenario_for_ever(void)
+{
+    expect(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    must(add_to_crowd);
+    expect(write(ends[1], "x", 1) == 1);
+    for (int i = 0; i < 4 && heard == 0; i++)
+        must(wait_for_ever);
+    expect(heard == 1 || fault_fired(FAULT_FIRST) > 0);
+    told(asyncore_close_all(NULL, false));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* After the pipe's end and what wakes the loop, the set does not take it. */
+void scenario_for_ever_unwatched(void)
+{
+    fault_arm(FAULT_SECOND, FAULT_EPOLL_CTL_ADD, 3, ENOSPC);
+    scenario_for_ever();
+}
+
+/* ==================================================
  * another poller, and another
  */
 

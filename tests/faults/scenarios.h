@@ -29,6 +29,8 @@ void scenario_regular_file(void);
 /* scenario_map.c */
 void scenario_own_map(void);
 void scenario_crowd(void);
+void scenario_for_ever(void);
+void scenario_for_ever_unwatched(void);
 void scenario_switch(void);
 void scenario_dead(void);
 void scenario_dead_before_the_wakeup(void);

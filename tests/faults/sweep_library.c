@@ -41,6 +41,8 @@ static const struct scenario scenarios[] = {
     {"regular_file", scenario_regular_file, NULL, NULL},
     {"own_map", scenario_own_map, NULL, NULL},
     {"crowd", scenario_crowd, NULL, NULL},
+    {"for_ever", scenario_for_ever, NULL, NULL},
+    {"for_ever_unwatched", scenario_for_ever_unwatched, NULL, NULL},
     {"switch", scenario_switch, NULL, NULL},
     {"dead", scenario_dead, NULL, NULL},
     {"dead_before_the_wakeup", scenario_dead_before_the_wakeup, NULL, NULL},

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 /* ==================================================
@@ -168,6 +169,17 @@ WRAP(int, epoll_ctl, (int set, int operation, int fd, struct epoll_event *event)
         return epoll_ctl(set, operation, fd, event);
     errno = error;
     return -1;
+}
+
+WRAP(int, timerfd_create, (clockid_t clock, int flags))
+{
+    return FAULT_CHECK(timerfd_create) != 0 ? -1 : timerfd_create(clock, flags);
+}
+
+WRAP(int, timerfd_settime,
+     (int fd, int flags, const struct itimerspec *when, struct itimerspec *old))
+{
+    return FAULT_CHECK(timerfd_settime) != 0 ? -1 : timerfd_settime(fd, flags, when, old);
 }
 
 /* ==================================================
