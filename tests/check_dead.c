@@ -89,27 +89,6 @@ START_TEST(test_alone)
 END_TEST
 
 /* Nobody's class asks anything: the loop sleeps in one pass. */
-static int closed;
-
-static int quiet_handle_close(struct asyncore_dispatcher *self)
-{
-    closed++;
-    return asyncore_close(self);
-}
-
-static int quiet_handle_read(struct asyncore_dispatcher *self)
-{
-    char byte;
-
-    return (int)asyncore_recv(self, &byte, 1);
-}
-
-static const struct asyncore_class quiet_class = {
-    .writable = asyncore_never,
-    .handle_read = quiet_handle_read,
-    .handle_close = quiet_handle_close,
-};
-
 START_TEST(test_every_third_of_many)
 {
     enum { COUNT = 200 };
@@ -128,11 +107,11 @@ START_TEST(test_every_third_of_many)
     for (int i = 0; i < COUNT; i += 3, dead++)
         close(asyncore_fileno(&quiets[i]));
     forget_calls();
-    while (closed < dead)
+    while (quiets_closed < dead)
         ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
     ck_assert(now() - start < 3);
     ck_assert_int_le(calls.waits, 6);
-    ck_assert_int_eq(closed, dead);
+    ck_assert_int_eq(quiets_closed, dead);
     ck_assert_uint_eq(asyncore_map_count(NULL), COUNT - (size_t)dead);
     for (int i = 0; i < COUNT; i++)
         close(peers[i]);
@@ -438,12 +417,12 @@ START_TEST(test_behind_a_hang_up)
     ck_assert_int_eq(pthread_create(&thread, NULL, stop_later, NULL), 0);
     forget_calls();
     /* A wait with an end may end with nothing, and the next one finds it; or the alarm ends it. */
-    for (int i = 0; i == 0 || (closed == 0 && _i == 1 && i < 3); i++)
+    for (int i = 0; i == 0 || (quiets_closed == 0 && _i == 1 && i < 3); i++)
         ck_assert_int_eq(asyncore_poll(_i == 0 ? -1 : 4, NULL), 0);
     ck_assert_int_le(calls.waits, _i == 0 ? 3 : 4);
     atomic_store(&over, true);
     pthread_join(thread, NULL);
-    ck_assert_int_eq(closed, 1);
+    ck_assert_int_eq(quiets_closed, 1);
     for (int i = 0; i < COUNT; i++)
         close(peers[i]);
 }

@@ -10,38 +10,6 @@
 
 #define SECOND INT64_C(1000000000)
 
-static int closed;
-
-static int quiet_handle_close(struct asyncore_dispatcher *self)
-{
-    closed++;
-    return asyncore_close(self);
-}
-
-static int quiet_handle_read(struct asyncore_dispatcher *self)
-{
-    char byte;
-
-    return (int)asyncore_recv(self, &byte, 1);
-}
-
-/* Its predicates are known: it is not asked in every pass. */
-static const struct asyncore_class quiet_class = {
-    .writable = asyncore_never,
-    .handle_read = quiet_handle_read,
-    .handle_close = quiet_handle_close,
-};
-
-/* Returns the peer. */
-static int open_quiet(struct asyncore_dispatcher *self)
-{
-    int ends[2];
-
-    tcp_pair(ends);
-    ck_assert_int_eq(asyncore_init(self, &quiet_class, ends[0], NULL), 0);
-    return ends[1];
-}
-
 /* A pass that would have waited for ever, but has something to read. */
 static void pass(struct asyncore_dispatcher *self, int peer)
 {
@@ -64,11 +32,11 @@ static bool on_epoll(void)
 
 static void close_behind_and_find(struct asyncore_dispatcher *self)
 {
-    const int before = closed;
+    const int before = quiets_closed;
 
     close(asyncore_fileno(self));
     calls.waits = 0;
-    while (closed == before)
+    while (quiets_closed == before)
         ck_assert_int_eq(asyncore_poll(-1, NULL), 0);
     ck_assert_int_le(calls.waits, 4);
 }
@@ -77,7 +45,7 @@ static void close_behind_and_find(struct asyncore_dispatcher *self)
 START_TEST(test_set_once)
 {
     static struct asyncore_dispatcher a, b;
-    const int peers[] = {open_quiet(&a), open_quiet(&b)};
+    const int peers[] = {quiet_channel(&a, &quiet_class), quiet_channel(&b, &quiet_class)};
 
     open_wakeup();
     calls.clock = SECOND;
@@ -101,7 +69,7 @@ END_TEST
 START_TEST(test_rings_in_a_wait_with_an_end)
 {
     static struct asyncore_dispatcher a;
-    const int peer = open_quiet(&a);
+    const int peer = quiet_channel(&a, &quiet_class);
     const double timeouts[] = {1, 3};
 
     open_wakeup();
@@ -133,7 +101,7 @@ START_TEST(test_rings_while_a_timer_waits)
 {
     static struct asyncore_dispatcher a;
     struct asyncore_timer timer = {0};
-    const int peer = open_quiet(&a);
+    const int peer = quiet_channel(&a, &quiet_class);
 
     open_wakeup();
     calls.clock = SECOND;
@@ -154,7 +122,7 @@ END_TEST
 START_TEST(test_not_to_be_had)
 {
     static struct asyncore_dispatcher a, b;
-    const int peers[] = {open_quiet(&a), open_quiet(&b)};
+    const int peers[] = {quiet_channel(&a, &quiet_class), quiet_channel(&b, &quiet_class)};
 
     open_wakeup();
     if (_i == 0) {
@@ -203,7 +171,7 @@ static int close_opened(const bool *open)
 START_TEST(test_number_of_a_newcomer)
 {
     static struct asyncore_dispatcher a, b;
-    const int peer = open_quiet(&a);
+    const int peer = quiet_channel(&a, &quiet_class);
     bool open[NUMBERS];
     int ends[2], alarm;
 
@@ -232,7 +200,7 @@ END_TEST
 START_TEST(test_number_of_a_stranger)
 {
     static struct asyncore_dispatcher a, b;
-    const int peers[] = {open_quiet(&a), open_quiet(&b)};
+    const int peers[] = {quiet_channel(&a, &quiet_class), quiet_channel(&b, &quiet_class)};
     bool open[NUMBERS];
     int alarm, stranger;
 

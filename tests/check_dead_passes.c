@@ -5,20 +5,6 @@
 #include "interpose.h"
 #include "support.h"
 
-static int closed;
-
-static int quiet_handle_close(struct asyncore_dispatcher *self)
-{
-    closed++;
-    return asyncore_close(self);
-}
-
-/* Its predicates are known: it is not asked in every pass. */
-static const struct asyncore_class quiet_class = {
-    .writable = asyncore_never,
-    .handle_close = quiet_handle_close,
-};
-
 static int quiet_and_leave(struct asyncore_dispatcher *self)
 {
     quiet_handle_close(self);
@@ -29,16 +15,6 @@ static const struct asyncore_class leaving_class = {
     .super = &quiet_class,
     .handle_close = quiet_and_leave,
 };
-
-/* Returns the peer. */
-static int open_quiet(struct asyncore_dispatcher *self, const struct asyncore_class *cls)
-{
-    int ends[2];
-
-    tcp_pair(ends);
-    ck_assert_int_eq(asyncore_init(self, cls, ends[0], NULL), 0);
-    return ends[1];
-}
 
 static void settle(void)
 {
@@ -53,13 +29,13 @@ START_TEST(test_exit_now)
     int peers[2];
 
     for (int i = 0; i < 2; i++)
-        peers[i] = open_quiet(&quiets[i], &leaving_class);
+        peers[i] = quiet_channel(&quiets[i], &leaving_class);
     settle();
     for (int i = 0; i < 2; i++)
         close(asyncore_fileno(&quiets[i]));
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(asyncore_loop(-1, NULL, -1), asyncore_ExitNow);
-        ck_assert_int_eq(closed, i + 1);
+        ck_assert_int_eq(quiets_closed, i + 1);
         close(peers[i]);
     }
 }
@@ -69,15 +45,15 @@ END_TEST
 START_TEST(test_wait_fails)
 {
     static struct asyncore_dispatcher quiet;
-    const int peer = open_quiet(&quiet, &quiet_class);
+    const int peer = quiet_channel(&quiet, &quiet_class);
 
     settle();
     close(asyncore_fileno(&quiet));
     calls.fail_wait = ENOMEM;
     ck_assert_int_eq(asyncore_poll(0, NULL), -ENOMEM);
-    ck_assert_int_eq(closed, 0);
+    ck_assert_int_eq(quiets_closed, 0);
     ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0);
-    ck_assert_int_eq(closed, 1);
+    ck_assert_int_eq(quiets_closed, 1);
     close(peer);
 }
 END_TEST
@@ -92,7 +68,7 @@ START_TEST(test_wait_fails_without_a_wakeup)
 {
     static struct asyncore_dispatcher quiet;
     struct asyncore_timer timer = {0};
-    const int peer = open_quiet(&quiet, &quiet_class);
+    const int peer = quiet_channel(&quiet, &quiet_class);
     int wakeup;
 
     ck_assert_int_eq(asyncore_poll(0, NULL), 0); /* what the poller opens for itself is open */

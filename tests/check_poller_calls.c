@@ -17,47 +17,41 @@ static bool is_epoll(void)
 }
 
 /* ==================================================
- * many quiet channels
+ * many channels with numbers
  */
 
-struct quiet {
+struct numbered {
     struct asyncore_dispatcher base;
     int number, peer;
 };
 
 enum { MOST = 2000 };
-static struct quiet quiets[MOST];
+static struct numbered many[MOST];
 static int served[2 * MOST], served_count; /* numbers; those who write plus MOST */
 
-static int quiet_handle_read(struct asyncore_dispatcher *self)
+static int numbered_handle_read(struct asyncore_dispatcher *self)
 {
     char buffer[16];
 
-    served[served_count++] = ((struct quiet *)self)->number;
+    served[served_count++] = ((struct numbered *)self)->number;
     return (int)asyncore_recv(self, buffer, sizeof buffer);
 }
 
-static int quiet_handle_write(struct asyncore_dispatcher *self)
+static int numbered_handle_write(struct asyncore_dispatcher *self)
 {
-    served[served_count++] = ((struct quiet *)self)->number + MOST;
+    served[served_count++] = ((struct numbered *)self)->number + MOST;
     return 0;
 }
 
-static int quiet_handle_close(struct asyncore_dispatcher *self)
-{
-    return asyncore_close(self);
-}
-
-static const struct asyncore_class quiet_class = {
-    .writable = asyncore_never,
-    .handle_read = quiet_handle_read,
-    .handle_close = quiet_handle_close,
+static const struct asyncore_class numbered_class = {
+    .super = &quiet_class,
+    .handle_read = numbered_handle_read,
 };
 
 static const struct asyncore_class busy_class = {
-    .super = &quiet_class,
+    .super = &numbered_class,
     .writable = asyncore_always,
-    .handle_write = quiet_handle_write,
+    .handle_write = numbered_handle_write,
 };
 
 static uint32_t seed = 1;
@@ -81,7 +75,7 @@ static void shuffle(int *numbers, int count)
 }
 
 /* In the map in the order of their numbers, which is not that of their descriptors. */
-static void open_quiets(int count, const struct asyncore_class *cls)
+static void open_many(int count, const struct asyncore_class *cls)
 {
     static int ends[MOST][2], places[MOST];
     struct rlimit limit;
@@ -97,9 +91,9 @@ static void open_quiets(int count, const struct asyncore_class *cls)
     for (int i = 0; i < count; i++)
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[i]), 0);
     for (int i = 0; i < count; i++) {
-        quiets[i].number = i;
-        quiets[i].peer = ends[places[i]][1];
-        ck_assert_int_eq(asyncore_init(&quiets[i].base, cls, ends[places[i]][0], NULL), 0);
+        many[i].number = i;
+        many[i].peer = ends[places[i]][1];
+        ck_assert_int_eq(asyncore_init(&many[i].base, cls, ends[places[i]][0], NULL), 0);
     }
     if (strcmp(asyncore_map_get_poller(NULL), "select") == 0 && 2 * count > FD_SETSIZE)
         skip_if_emulated("has sets of FD_SETSIZE");
@@ -108,12 +102,12 @@ static void open_quiets(int count, const struct asyncore_class *cls)
 static void close_peers(int count)
 {
     for (int i = 0; i < count; i++)
-        close(quiets[i].peer);
+        close(many[i].peer);
 }
 
 START_TEST(test_quiet_pass_is_one_call)
 {
-    open_quiets(MOST, &quiet_class);
+    open_many(MOST, &numbered_class);
     ck_assert_int_eq(asyncore_poll(0, NULL), 0); /* here they are told of */
     for (int i = 0; i < 10; i++) {
         forget_calls();
@@ -123,7 +117,7 @@ START_TEST(test_quiet_pass_is_one_call)
         ck_assert_int_eq(calls.fcntls, 0);
     }
     for (int i = 0; i < 10; i++) {
-        send_all(quiets[below(MOST)].peer, "x");
+        send_all(many[below(MOST)].peer, "x");
         if (i == 1)
             forget_calls(); /* the first also opened what wakes the loop */
         poll_once(NULL);
@@ -140,11 +134,11 @@ END_TEST
  * which they would be refused. */
 START_TEST(test_close_costs_one_call)
 {
-    open_quiets(100, &quiet_class);
+    open_many(100, &numbered_class);
     ck_assert_int_eq(asyncore_poll(0, NULL), 0);
     forget_calls();
     for (int i = 0; i < 100; i++)
-        asyncore_close(&quiets[i].base);
+        asyncore_close(&many[i].base);
     ck_assert_int_eq(calls.waits, 0);
     ck_assert_int_eq(calls.controls, is_epoll() ? 100 : 0);
     ck_assert_int_eq(calls.controls_refused, 0);
@@ -366,7 +360,7 @@ START_TEST(test_order_of_insertion)
     enum { COUNT = 300 };
     static int order[COUNT];
 
-    open_quiets(COUNT, &quiet_class);
+    open_many(COUNT, &numbered_class);
     for (int round = 0; round < 30; round++) {
         static bool ready[COUNT];
         const int count = 1 + below(COUNT);
@@ -376,7 +370,7 @@ START_TEST(test_order_of_insertion)
         shuffle(order, COUNT);
         for (int i = 0; i < count; i++) {
             ready[order[i]] = true;
-            send_all(quiets[order[i]].peer, "x");
+            send_all(many[order[i]].peer, "x");
         }
         served_count = 0;
         poll_once(NULL);
@@ -397,10 +391,10 @@ START_TEST(test_many_ready)
     enum { COUNT = 1500 };
     static int order[COUNT];
 
-    open_quiets(COUNT, &busy_class);
+    open_many(COUNT, &busy_class);
     shuffle(order, COUNT);
     for (int i = 0; i < COUNT; i++)
-        send_all(quiets[order[i]].peer, "x");
+        send_all(many[order[i]].peer, "x");
     poll_once(NULL);
     ck_assert_int_eq(served_count, 2 * COUNT);
     for (int i = 0; i < COUNT; i++) {

@@ -24,18 +24,6 @@ static void keep_message(enum asyncore_log_type type, const char *message)
  * a map with something of everything in it
  */
 
-static int quiet_handle_read(struct asyncore_dispatcher *self)
-{
-    (void)self;
-    return 0;
-}
-
-/* Its answers are known to the library. */
-static const struct asyncore_class quiet_class = {
-    .writable = asyncore_never,
-    .handle_read = quiet_handle_read,
-};
-
 static void never(struct asyncore_timer *timer)
 {
     ck_abort_msg("the timer fires");
@@ -61,21 +49,12 @@ static struct {
     int peers[6];
 } world;
 
-static int quiet_channel(struct asyncore_dispatcher *self)
-{
-    int ends[2];
-
-    tcp_pair(ends);
-    ck_assert_int_eq(asyncore_init(self, &quiet_class, ends[0], NULL), 0);
-    return ends[1];
-}
-
 /* A pass is made, in which a is ready. */
 static void make_world(void)
 {
     world.peers[0] = probe_channel(&world.a, "A", NULL);
     world.peers[1] = probe_channel(&world.b, "B", NULL);
-    world.peers[2] = quiet_channel(&world.q);
+    world.peers[2] = quiet_channel(&world.q, &quiet_class);
     for (size_t i = 0; i < 2; i++)
         world.peers[3 + i] = probe_channel(&world.closed[i], "closed", NULL);
     asyncore_wakeup(NULL);
@@ -91,7 +70,7 @@ static void make_world(void)
     poll_once(NULL);
     for (size_t i = 0; i < 2; i++)
         asyncore_close(&world.closed[i].base);
-    world.peers[5] = quiet_channel(&world.r);
+    world.peers[5] = quiet_channel(&world.r, &quiet_class);
     for (size_t i = 2; i-- > 0;)
         ck_assert_int_eq(asyncore_call_soon_threadsafe(&world.calls[i], ignore_call, NULL), 0);
     asyncore_set_log(keep_message);

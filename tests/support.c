@@ -289,6 +289,36 @@ void probe_listen(struct probe *self, const char *name, struct asyncore_map *map
     memcpy(addr, &bound, sizeof *addr);
 }
 
+int quiets_closed;
+
+int quiet_handle_close(struct asyncore_dispatcher *self)
+{
+    quiets_closed++;
+    return asyncore_close(self);
+}
+
+static int quiet_handle_read(struct asyncore_dispatcher *self)
+{
+    char byte;
+
+    return (int)asyncore_recv(self, &byte, 1);
+}
+
+const struct asyncore_class quiet_class = {
+    .writable = asyncore_never,
+    .handle_read = quiet_handle_read,
+    .handle_close = quiet_handle_close,
+};
+
+int quiet_channel(struct asyncore_dispatcher *self, const struct asyncore_class *cls)
+{
+    int ends[2];
+
+    tcp_pair(ends);
+    ck_assert_int_eq(asyncore_init(self, cls, ends[0], NULL), 0);
+    return ends[1];
+}
+
 int close_self(struct probe *self)
 {
     return asyncore_close(&self->base);

@@ -75,6 +75,15 @@ int probe_channel(struct probe *self, const char *name, struct asyncore_map *map
 void probe_listen(struct probe *self, const char *name, struct asyncore_map *map,
                   struct sockaddr_in *addr);
 
+/*
+ * One whose predicates are known, so that it is not asked in every pass; it reads a byte at a time.
+ */
+extern const struct asyncore_class quiet_class;
+extern int quiets_closed; /* by their handle_close */
+int quiet_handle_close(struct asyncore_dispatcher *self);
+/* On one end of a TCP connection, in the default map; returns the other end. */
+int quiet_channel(struct asyncore_dispatcher *self, const struct asyncore_class *cls);
+
 /* Actions for the hooks. */
 int close_self(struct probe *self);
 int close_other(struct probe *self);
