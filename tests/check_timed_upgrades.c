@@ -156,6 +156,19 @@ START_TEST(test_upgrade_without_descriptors)
 }
 END_TEST
 
+/* For the timer: without it, one that hangs would be waited for for ever. */
+START_TEST(test_upgrade_without_memory)
+{
+    begin(1, "sleep 1000");
+    calls.fail_malloc = 1;
+    timed_workers_upgrade(); /* of those who stand by, who have had no timer yet */
+    ck_assert_int_eq(calls.fail_malloc, 0);
+    ck_assert_int_eq(failures, 1);
+    ck_assert(are_buried());
+    ck_assert_int_eq(finish(), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("upgrades");
@@ -170,5 +183,6 @@ int main(void)
     tcase_add_test(tcase, test_upgrade_that_takes_too_long);
     tcase_add_test(tcase, test_upgrade_is_asked_for_by_a_worker);
     tcase_add_test(tcase, test_upgrade_without_descriptors);
+    tcase_add_test(tcase, test_upgrade_without_memory);
     return run_suite(suite);
 }

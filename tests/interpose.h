@@ -23,7 +23,7 @@ extern struct calls {
 
     int fail_timer; /* each timerfd_create fails with this errno, if not 0 */
 
-    int fail_malloc; /* the n-th malloc, calloc or realloc from now on fails; 0: none */
+    int fail_malloc; /* the n-th malloc, calloc, realloc or aligned_alloc from now on fails; 0: none */
 
     int accept_nameless; /* so many accept4()s give no address */
 

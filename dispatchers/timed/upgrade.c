@@ -140,11 +140,13 @@ static int standby_handle_read(struct asyncore_dispatcher *self)
 
 static int standby_handle_close(struct asyncore_dispatcher *self)
 {
-    if (another_serves)
+    if (another_serves) {
         asyncore_stop(NULL);
-    else
+    } else {
         timed_log(LOG_WARNING,
                   "the process that stands by for SIGUSR2 is gone: there can be no upgrade");
+        timed_notify_ready(NULL); /* perhaps in the middle of one */
+    }
     return asyncore_close(self);
 }
 
@@ -164,9 +166,12 @@ static bool wait_readable(int fd)
     return poll(&ready, 1, 5000) == 1;
 }
 
-static void tell_standby(const char *text)
+/* Returns false if it does not hear it. */
+static bool tell_standby(const char *text)
 {
-    send(asyncore_fileno(&standby), text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int fd = asyncore_fileno(&standby);
+
+    return fd >= 0 && send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 int timed_upgrade_prepare(char *const *argv, struct timed_sockets *sockets, void (*stop)(void))
@@ -195,12 +200,13 @@ void timed_upgrade(void)
 {
     if (timed_has_parent()) {
         timed_notify(TIMED_UPGRADE);
-    } else if (asyncore_fileno(&standby) >= 0) {
-        timed_notify_reloading();
-        tell_standby(TIMED_UPGRADE);
-    } else {
-        timed_log(LOG_WARNING, "SIGUSR2: no process stands by that could start another program");
+        return;
     }
+    timed_notify_reloading();
+    if (tell_standby(TIMED_UPGRADE))
+        return;
+    timed_log(LOG_WARNING, "SIGUSR2: no process stands by that could start another program");
+    timed_notify_ready(NULL);
 }
 
 bool timed_upgrade_hand_on(int signum)

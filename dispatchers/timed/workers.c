@@ -164,21 +164,19 @@ static void lose_patience(struct asyncore_timer *self)
 
 void timed_workers_upgrade(void)
 {
+    int rc;
+
     if (team.ending || team.upgrading)
         return;
     team.upgrading = true;
-    asyncore_call_later(&team.patience, PATIENCE, lose_patience, NULL);
-    for (struct place *place = team.places; place < end_of_places(); place++) {
-        int rc;
-
+    rc = asyncore_call_later(&team.patience, PATIENCE, lose_patience, NULL);
+    for (struct place *place = team.places; rc == 0 && place < end_of_places(); place++) {
         asyncore_cancel(&place->again);
         turn_away(place); /* it may be of the program that there was */
         rc = start(place);
-        if (rc < 0) {
-            give_up(strerror(-rc));
-            return;
-        }
     }
+    if (rc < 0)
+        give_up(strerror(-rc));
 }
 
 /* ==================================================

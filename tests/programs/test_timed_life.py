@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pwd
 import re
+import select
 import shutil
 import signal
 import socket
@@ -97,11 +98,13 @@ class Manager:
     def hear(self, line):
         """Waits until this has been said; returns what else was."""
         said = []
-        while True:
+        end = time.monotonic() + tap.PATIENCE
+        while time.monotonic() < end:  # and not as long as it says something else
             lines = self.message().split("\n")
             if line in lines:
                 return said + lines
             said += lines
+        raise AssertionError(f"not {line}, only {said}")
 
     def upgrade(self):
         self.program.process.send_signal(signal.SIGUSR2)
@@ -357,8 +360,42 @@ def test_upgrade_needs_the_standby():
     os.kill(children(manager.pid)[0], signal.SIGKILL)
     equal(manager.program.line(),
           "the process that stands by for SIGUSR2 is gone: there can be no upgrade")
-    manager.program.process.send_signal(signal.SIGUSR2)
+    manager.upgrade()
     equal(manager.program.line(), "SIGUSR2: no process stands by that could start another program")
+    manager.ask()
+    manager.stop()
+
+
+def test_the_standby_dies_in_an_upgrade():
+    """Who was told that we are not ready now is told that we are: he would wait, and give us up."""
+    installed = Installed()
+    manager = Manager(path=installed.path)
+    standby, = children(manager.pid)
+    installed.install_script("exec sleep 1000")
+    manager.program.process.send_signal(signal.SIGUSR2)
+    manager.hear("RELOADING=1")
+    comes, = wait_for(lambda: children(standby), "no other program is started")
+    os.kill(standby, signal.SIGKILL)
+    manager.hear("READY=1")
+    equal(manager.program.line(),
+          "the process that stands by for SIGUSR2 is gone: there can be no upgrade")
+    wait_for(lambda: is_gone(comes), "the other program lives on")
+    manager.ask()
+    manager.stop()
+
+
+def test_the_standby_does_not_hear():
+    manager = Manager()
+    standby, = children(manager.pid)
+    os.kill(standby, signal.SIGSTOP)
+    for _ in range(1000):  # which is more than a socket holds
+        manager.program.process.send_signal(signal.SIGUSR2)
+        manager.hear("RELOADING=1")
+        if select.select([manager.program.pipe], [], [], 0)[0]:
+            break
+    equal(manager.program.line(), "SIGUSR2: no process stands by that could start another program")
+    manager.hear("READY=1")
+    os.kill(standby, signal.SIGKILL)
     manager.ask()
     manager.stop()
 
@@ -366,7 +403,7 @@ def test_upgrade_needs_the_standby():
 def test_no_upgrade():
     manager = Manager("--no-upgrade")
     equal(children(manager.pid), [])
-    manager.program.process.send_signal(signal.SIGUSR2)
+    manager.upgrade()
     matches(manager.program.line(), r"SIGUSR2: no process stands by .*")
     manager.ask()
     manager.stop()
