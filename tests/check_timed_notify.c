@@ -1,6 +1,7 @@
 /* check_timed_notify.c - what timed tells the one that started it, by the protocol of sd_notify(3). */
 #include "support.h"
 
+#include "interpose.h"
 #include "timed/notify.h"
 
 #include <poll.h>
@@ -195,6 +196,47 @@ START_TEST(test_ready_is_not_lost)
 }
 END_TEST
 
+/* Without memory for the timer, which is the first of this map, it comes with the next word. */
+START_TEST(test_ready_is_not_lost_without_memory)
+{
+    begin();
+    fill_the_queue();
+    calls.fail_malloc = 1;
+    timed_notify_ready(NULL);
+    ck_assert_int_eq(calls.fail_malloc, 0);
+    ck_assert_int_eq(asyncore_loop(-1, NULL, -1), 0); /* ends: no timer is set */
+    timed_notify_status("for which there is no room either");
+    read_all_that_is_queued();
+    timed_notify_status("serves");
+    ck_assert_str_eq(heard(), "READY=1");
+    ck_assert_str_eq(heard(), "STATUS=serves");
+    timed_notify_status("serves");
+    ck_assert_str_eq(heard(), "STATUS=serves");
+    end();
+}
+END_TEST
+
+/* And not with one that makes it untrue. */
+START_TEST(test_ready_without_memory_is_over)
+{
+    void (*const words[])(void) = {timed_notify_reloading, timed_notify_stopping};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        begin();
+        fill_the_queue();
+        calls.fail_malloc = 1;
+        timed_notify_ready(NULL);
+        ck_assert_int_eq(calls.fail_malloc, 0);
+        read_all_that_is_queued();
+        words[i]();
+        ck_assert_ptr_null(strstr(heard(), "READY"));
+        timed_notify_status("serves");
+        ck_assert_str_eq(heard(), "STATUS=serves");
+        end();
+    }
+}
+END_TEST
+
 /* Of the reload that is over, in the middle of the next. */
 START_TEST(test_not_ready_yet)
 {
@@ -321,6 +363,8 @@ int main(void)
     tcase = add_case(suite, "delays");
     tcase_add_test(tcase, test_nobody_reads);
     tcase_add_test(tcase, test_ready_is_not_lost);
+    tcase_add_test(tcase, test_ready_is_not_lost_without_memory);
+    tcase_add_test(tcase, test_ready_without_memory_is_over);
     tcase_add_test(tcase, test_not_ready_yet);
     tcase_add_test(tcase, test_not_ready_any_more);
     tcase_add_test(tcase, test_another_socket);

@@ -13,8 +13,9 @@
 #define READY_INTERVAL 0.02 /* seconds */
 
 static struct {
-    int fd;  /* where to; -1: nowhere */
-    int own; /* the one that timed_notify_open() opened, or -1 */
+    int fd;          /* where to; -1: nowhere */
+    int own;         /* the one that timed_notify_open() opened, or -1 */
+    bool owes_ready; /* there was no room for it */
     struct asyncore_timer watchdog, ready;
 } notify = {.fd = -1, .own = -1};
 
@@ -66,10 +67,16 @@ void timed_notify_use(int fd)
     notify.fd = fd;
 }
 
+static void forget_ready(void)
+{
+    notify.owes_ready = false;
+    asyncore_cancel(&notify.ready);
+}
+
 void timed_notify_close(void)
 {
     timed_notify_end_watchdog();
-    asyncore_cancel(&notify.ready);
+    forget_ready();
     if (notify.own >= 0)
         close(notify.own);
     notify.own = notify.fd = -1;
@@ -92,26 +99,31 @@ static bool say(const char *state)
            (errno != EAGAIN && errno != ENOBUFS);
 }
 
+static void say_ready(struct asyncore_timer *self)
+{
+    (void)self;
+    if (say("READY=1"))
+        forget_ready();
+}
+
 void timed_notify(const char *state)
 {
+    if (notify.owes_ready)
+        say_ready(&notify.ready);
     say(state);
 }
 
-static void say_ready(struct asyncore_timer *self)
-{
-    if (say("READY=1"))
-        asyncore_cancel(self);
-}
-
+/* Without memory for the timer it is said with the next word, which there is every 15 seconds. */
 void timed_notify_ready(struct asyncore_map *map)
 {
-    if (!say("READY=1"))
+    notify.owes_ready = !say("READY=1");
+    if (notify.owes_ready)
         asyncore_call_every(&notify.ready, READY_INTERVAL, say_ready, map);
 }
 
 void timed_notify_stopping(void)
 {
-    asyncore_cancel(&notify.ready);
+    forget_ready();
     say("STOPPING=1");
 }
 
@@ -120,7 +132,7 @@ void timed_notify_reloading(void)
     char state[80];
     struct timespec now;
 
-    asyncore_cancel(&notify.ready); /* what it would say is not so now */
+    forget_ready(); /* it is not so now */
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
              (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U);
