@@ -3,18 +3,26 @@
 
 #include "log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { TEXT = 4096 };
 
+/* Behind the name, and in between a number of at most ten digits. */
+#define BESIDE ".new"
+#define LONGEST_BESIDE ".2147483647" BESIDE
+
 static int directory = -1;
-static char file[NAME_MAX + 1], beside[NAME_MAX + 1];
+static char file[NAME_MAX + 1];
+static char beside[NAME_MAX + 1]; /* with this process's number: in an upgrade two write the file */
 
 /* ==================================================
  * the text
@@ -81,10 +89,12 @@ static int write_beside(const struct timed_counts *counts)
 
 static int write_file(const struct timed_counts *counts)
 {
-    const int rc = write_beside(counts);
+    int rc = write_beside(counts);
 
     if (rc == 0 && renameat(directory, beside, directory, file) < 0)
-        return -errno;
+        rc = -errno;
+    if (rc < 0)
+        unlinkat(directory, beside, 0);
     return rc;
 }
 
@@ -94,6 +104,40 @@ void timed_metrics_write(const struct timed_counts *counts)
 
     if (rc < 0)
         timed_log(LOG_WARNING, "metrics file %s: %s", file, strerror(-rc));
+}
+
+/* ==================================================
+ * what is beside it of processes that were killed while they wrote
+ */
+
+static bool is_left_over(const char *name)
+{
+    const size_t length = strlen(file);
+    long pid;
+    char *end;
+
+    if (strncmp(name, file, length) != 0 || name[length] != '.')
+        return false;
+    pid = strtol(name + length + 1, &end, 10);
+    return strcmp(end, BESIDE) == 0 && pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+/* If it cannot be read, they stay. */
+static void remove_left_over(void)
+{
+    const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *const entries = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+
+    if (entries == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    while ((entry = readdir(entries)) != NULL)
+        if (is_left_over(entry->d_name))
+            unlinkat(directory, entry->d_name, 0);
+    closedir(entries);
 }
 
 /* ==================================================
@@ -127,13 +171,14 @@ int timed_metrics_begin(const char *path)
 
     if (name[0] == '\0')
         return -EISDIR;
-    if (strlen(path) >= PATH_MAX || strlen(name) + sizeof ".new" > sizeof beside)
+    if (strlen(path) >= PATH_MAX || strlen(name) + sizeof LONGEST_BESIDE > sizeof beside)
         return -ENAMETOOLONG;
     snprintf(file, sizeof file, "%s", name);
-    snprintf(beside, sizeof beside, "%s.new", name);
+    snprintf(beside, sizeof beside, "%s.%ld" BESIDE, name, (long)getpid());
     directory = open_directory(path);
     if (directory < 0)
         return -errno;
+    remove_left_over();
     rc = write_file(&none);
     if (rc < 0)
         timed_metrics_close();

@@ -60,6 +60,11 @@ WRAP(DIR *, opendir, (const char *name))
     return FAULT_CHECK(opendir) != 0 ? NULL : opendir(name);
 }
 
+WRAP(DIR *, fdopendir, (int fd))
+{
+    return FAULT_CHECK(fdopendir) != 0 ? NULL : fdopendir(fd);
+}
+
 /* ==================================================
  * Linux' own
  */

@@ -269,9 +269,8 @@ def test_metrics_file_in_a_directory_of_others():
         with open(victim, "w", encoding="ascii") as file:
             file.write("precious")
         for trap in os.mkfifo, link, hard_link:
-            trap(path + ".new")
             server = Timed(*tap.AS_ROOT, "--metrics-file", path)
-            trap(path + ".new")
+            trap(f"{path}.{server.process.pid}.new")
             server.process.send_signal(signal.SIGUSR1)
             server.line()
             tap.is_the_time(receive(connect(server.port)))
@@ -279,6 +278,7 @@ def test_metrics_file_in_a_directory_of_others():
             assert os.path.isfile(path) and not os.path.islink(path)
             assert 'outcome="answered"} 1\n' in read(path)
             equal(read(victim), "precious")
+            equal(sorted(os.listdir(directory)), ["timed.prom", "victim"])
 
 
 def test_metrics_files_that_cannot_be():
