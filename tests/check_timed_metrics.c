@@ -156,7 +156,7 @@ static void start_other(void)
     other = fork();
     if (other == 0) {
         before_write = tell_and_wait;
-        _exit(timed_metrics_begin(path) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        _exit(timed_metrics_begin(path, false) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
     ck_assert_int_eq(read(from_other[0], &ready, 1), 1);
 }
@@ -177,7 +177,7 @@ static void let_other_go_on(void)
 START_TEST(test_two_write)
 {
     begin();
-    ck_assert_int_eq(timed_metrics_begin(path), 0);
+    ck_assert_int_eq(timed_metrics_begin(path, false), 0);
     before_write = start_other;
     timed_metrics_write(&some);
     ck_assert(is_whole(some.starved));
@@ -195,10 +195,28 @@ START_TEST(test_two_begin)
 {
     begin();
     before_write = start_other;
-    ck_assert_int_eq(timed_metrics_begin(path), 0);
+    ck_assert_int_eq(timed_metrics_begin(path, false), 0);
     ck_assert(is_whole(none.starved));
     let_other_go_on();
     ck_assert(is_whole(none.starved));
+    end();
+}
+END_TEST
+
+/* It is another's that still writes it. */
+START_TEST(test_another_writes)
+{
+    begin();
+    make(path);
+    ck_assert_int_eq(timed_metrics_begin(path, true), 0);
+    ck_assert_str_eq(content(path), "");
+    ck_assert_int_eq(files(), 1);
+    timed_metrics_write(&some);
+    ck_assert(is_whole(some.starved));
+    timed_metrics_close();
+    write_error = ENOSPC;
+    ck_assert_int_eq(timed_metrics_begin(path, true), -ENOSPC);
+    ck_assert_int_eq(files(), 1);
     end();
 }
 END_TEST
@@ -234,7 +252,7 @@ START_TEST(test_left_by_who_was_killed)
     others[5] = in_directory("other.prom.%d.new", dead);
     for (size_t i = 0; i < 6; i++)
         make(others[i]);
-    ck_assert_int_eq(timed_metrics_begin(path), 0);
+    ck_assert_int_eq(timed_metrics_begin(path, false), 0);
     ck_assert(is_whole(none.starved));
     ck_assert_int_eq(files(), 7);
     for (size_t i = 0; i < 6; i++)
@@ -254,7 +272,7 @@ START_TEST(test_laid_by_others)
     make(victim);
     for (int i = 0; i < 6; i++) {
         if (i == 1)
-            ck_assert_int_eq(timed_metrics_begin(path), 0);
+            ck_assert_int_eq(timed_metrics_begin(path, false), 0);
         if (i % 3 == 0)
             ck_assert_int_eq(mkfifo(beside, 0666), 0);
         else if (i % 3 == 1)
@@ -278,11 +296,11 @@ START_TEST(test_no_room)
 {
     begin();
     write_error = ENOSPC;
-    ck_assert_int_eq(timed_metrics_begin(path), -ENOSPC);
+    ck_assert_int_eq(timed_metrics_begin(path, false), -ENOSPC);
     ck_assert_int_eq(timed_metrics_directory(), -1);
     ck_assert_int_eq(files(), 0);
     write_error = 0;
-    ck_assert_int_eq(timed_metrics_begin(path), 0);
+    ck_assert_int_eq(timed_metrics_begin(path, false), 0);
     room = 10;
     timed_metrics_write(&some);
     ck_assert_int_eq(warnings, 1);
@@ -299,7 +317,7 @@ START_TEST(test_a_directory_is_in_its_place)
 {
     begin();
     ck_assert_int_eq(mkdir(path, 0700), 0);
-    ck_assert_int_eq(timed_metrics_begin(path), -EISDIR);
+    ck_assert_int_eq(timed_metrics_begin(path, false), -EISDIR);
     ck_assert_int_eq(files(), 1);
     ck_assert_int_eq(rmdir(path), 0);
     end();
@@ -314,11 +332,11 @@ START_TEST(test_long_names)
     begin();
     memset(name, 'x', NAME_MAX - strlen(".2147483647.new"));
     longest = in_directory("%s", name);
-    ck_assert_int_eq(timed_metrics_begin(longest), 0);
+    ck_assert_int_eq(timed_metrics_begin(longest, false), 0);
     timed_metrics_close();
     ck_assert_int_eq(unlink(longest), 0);
-    ck_assert_int_eq(timed_metrics_begin(in_directory("%sx", name)), -ENAMETOOLONG);
-    ck_assert_int_eq(timed_metrics_begin(in_directory("%s", "")), -EISDIR);
+    ck_assert_int_eq(timed_metrics_begin(in_directory("%sx", name), false), -ENAMETOOLONG);
+    ck_assert_int_eq(timed_metrics_begin(in_directory("%s", ""), false), -EISDIR);
     end();
 }
 END_TEST
@@ -331,6 +349,7 @@ int main(void)
     tcase = add_case(suite, "two");
     tcase_add_test(tcase, test_two_write);
     tcase_add_test(tcase, test_two_begin);
+    tcase_add_test(tcase, test_another_writes);
     tcase = add_case(suite, "directory");
     tcase_add_test(tcase, test_left_by_who_was_killed);
     tcase_add_test(tcase, test_laid_by_others);

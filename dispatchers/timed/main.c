@@ -149,7 +149,7 @@ static void prepare_upgrade(const struct timed_options *options, char **argv)
 static void begin_metrics(const struct timed_options *options)
 {
     const char *file = options->metrics_file;
-    const int rc = file != NULL ? timed_metrics_begin(file) : 0;
+    const int rc = file != NULL ? timed_metrics_begin(file, timed_has_parent()) : 0;
 
     if (rc == 0)
         return;

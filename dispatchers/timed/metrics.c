@@ -98,6 +98,15 @@ static int write_file(const struct timed_counts *counts)
     return rc;
 }
 
+/* Writes it beside and no further. */
+static int try_to_write(const struct timed_counts *counts)
+{
+    const int rc = write_beside(counts);
+
+    unlinkat(directory, beside, 0);
+    return rc;
+}
+
 void timed_metrics_write(const struct timed_counts *counts)
 {
     const int rc = directory >= 0 ? write_file(counts) : 0;
@@ -162,7 +171,7 @@ void timed_metrics_close(void)
     directory = -1;
 }
 
-int timed_metrics_begin(const char *path)
+int timed_metrics_begin(const char *path, bool another_writes)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
@@ -179,7 +188,7 @@ int timed_metrics_begin(const char *path)
     if (directory < 0)
         return -errno;
     remove_left_over();
-    rc = write_file(&none);
+    rc = another_writes ? try_to_write(&none) : write_file(&none);
     if (rc < 0)
         timed_metrics_close();
     return rc;

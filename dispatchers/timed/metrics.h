@@ -5,9 +5,12 @@
 
 #include "counts.h"
 
-/* Opens the directory of path, which stays open, and writes path: nothing has been done yet.  Returns 0
- * or a negative errno. */
-int timed_metrics_begin(const char *path);
+#include <stdbool.h>
+
+/* Opens the directory of path, which stays open, and writes path: nothing has been done yet.  If another
+ * process still writes it, sees whether it could, and leaves that one the last word.  Returns 0 or a
+ * negative errno. */
+int timed_metrics_begin(const char *path, bool another_writes);
 
 /* Puts another one in its place; what goes wrong is logged.  Does nothing if there was no beginning. */
 void timed_metrics_write(const struct timed_counts *counts);

@@ -26,7 +26,7 @@ static void tell_parent(const struct timed_counts *counts)
     timed_notify(message);
 }
 
-void timed_status_say(void)
+void timed_status_tell(void)
 {
     const struct timed_counts counts = timed_serve_counts();
     char line[TIMED_COUNTS_TEXT];
@@ -34,7 +34,19 @@ void timed_status_say(void)
     timed_notify_status(timed_counts_line(&counts, line, sizeof line));
     if (timed_has_parent())
         tell_parent(&counts);
+}
+
+static void write_file(void)
+{
+    const struct timed_counts counts = timed_serve_counts();
+
     timed_metrics_write(&counts);
+}
+
+void timed_status_say(void)
+{
+    timed_status_tell();
+    write_file();
 }
 
 static void say(struct asyncore_timer *self)
@@ -47,13 +59,14 @@ int timed_status_begin(void)
 {
     if (!timed_notify_is_open() && timed_metrics_directory() < 0)
         return 0;
-    timed_status_say();
+    timed_status_tell();
     return asyncore_call_every(&timer, SECONDS, say, NULL);
 }
 
 void timed_status_end(void)
 {
     asyncore_cancel(&timer);
+    write_file();
 }
 
 /* A listener says itself where it is. */

@@ -24,7 +24,7 @@ void timed_stop(void)
     timed_notify_stopping();
     if (timed_upgrade_end()) /* and the loop with it */
         return;
-    timed_status_say();
+    timed_status_tell();
     timed_stop_serving();
     timed_upgrade_leave();
     timed_parent_leave();

@@ -409,6 +409,31 @@ def test_no_upgrade():
     manager.stop()
 
 
+def test_metrics_file_in_upgrades():
+    """It has the last numbers of the old one until the new one writes its own."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "timed.prom")
+        manager = Manager(*tap.AS_ROOT, "--metrics-file", path)
+
+        def answers():
+            with open(path, encoding="ascii") as file:
+                return int(re.search(r'"tcp",outcome="answered"} (\d+)\n', file.read())[1])
+
+        count = 0
+        for more in 2, 3, 4:
+            for _ in range(more):
+                manager.ask()
+            count += more
+            manager.upgrade()
+            wait_for(lambda: answers() == count, "not the last numbers of the old one")
+            manager.ask()
+            count = 1
+            manager.program.process.send_signal(signal.SIGUSR1)
+            wait_for(lambda: answers() == count, "the new one does not write")
+        manager.stop()
+        equal(os.listdir(directory), ["timed.prom"])
+
+
 def test_killed_with_all_that_it_started():
     for options, upgrades in ([], 0), ([], 1), (["--workers", "2"], 0):
         manager = Manager(*options)
