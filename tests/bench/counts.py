@@ -28,10 +28,19 @@ def total(tool, pattern, command, load, messages):
     return sum(int(number.replace(",", "")) for number in found)
 
 
+def least(count, tries):
+    """What disturbs lockstep makes two passes of one, which costs more: the least is the count, once it
+    has come twice, near enough."""
+    seen = [count()]
+    while len(seen) < tries:
+        seen = sorted([*seen, count()])
+        if seen[1] - seen[0] < seen[0] / 2000:
+            break
+    return seen[0]
+
+
 def per_message(tool, pattern, command, load, tries=1):
-    """What disturbs lockstep makes two passes of one, which costs more: of some tries the least is
-    the count."""
-    few, many = (min(total(tool, pattern, command, load, messages) for _ in range(tries))
+    few, many = (least(lambda messages=messages: total(tool, pattern, command, load, messages), tries)
                  for messages in (FEW, FEW + MORE))
     return (many - few) / MORE
 

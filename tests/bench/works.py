@@ -1,4 +1,5 @@
-"""The works that are measured: each function measures one contender once, and gives its numbers.
+"""The works that are measured: each function measures one contender once, and gives its numbers; or, of
+those side by side, starts it, and gives a function that measures it.
 
 CPU times are of the contender's process: µs for each message (echo, idle), request (time) or write
 (chain), ns for each timer.
@@ -7,6 +8,7 @@ import contextlib
 import dataclasses
 import random
 import resource
+import statistics
 
 import contenders
 import counts
@@ -14,6 +16,10 @@ import measure
 from measure import Failure, Skip
 
 WARM_UP = 2000
+# The machine becomes faster and slower by more than the contenders differ: so all are kept running, and
+# have their turns in short slices, so many a round.
+SIDE_BY_SIDE = {"echo", "trace", "time", "time udp"}
+SLICES = 10
 ACTIVE = 50
 IDLE = {"epoll": 15000, "select": 900}
 # Pipes, bytes that travel at once; those that select can watch, too.
@@ -59,28 +65,36 @@ class Works:
                 "time udp": contenders.time_udp, "time udp counts": contenders.time_udp,
                 "chain": contenders.chain, "timers": contenders.timers}[work](self.build)
 
-    def echo(self, command, _):
+    @contextlib.contextmanager
+    def echo(self, command):
         with measure.server(command) as (process, port):
             with measure.echo_load(self.echo_load, ACTIVE, port) as load:
                 load.run(WARM_UP)
-                cpu, (rate, p50, p99) = window(process, load, self.sizes.echo)
-        return {"cpu": cpu, "rate": rate, "p50": p50, "p99": p99}
+
+                def measured():
+                    cpu, (rate, p50, p99) = window(process, load, self.sizes.echo // SLICES)
+                    return {"cpu": cpu, "rate": rate, "p50": p50, "p99": p99}
+                yield measured
 
     trace = echo
 
+    @contextlib.contextmanager
     def requests(self, command, count, *options):
         with measure.server(command) as (process, port):
             measure.time_load(self.time_load, port, WARM_UP // 10, *options)
-            before = measure.cpu_ns(process)
-            rate, p50, p99 = measure.time_load(self.time_load, port, count, *options)
-            cpu = (measure.cpu_ns(process) - before) / count / 1000
-        return {"cpu": cpu, "rate": rate, "p50": p50, "p99": p99}
 
-    def time(self, command, _):
-        return self.requests(command, self.sizes.time)
+            def measured():
+                before = measure.cpu_ns(process)
+                rate, p50, p99 = measure.time_load(self.time_load, port, count, *options)
+                cpu = (measure.cpu_ns(process) - before) / count / 1000
+                return {"cpu": cpu, "rate": rate, "p50": p50, "p99": p99}
+            yield measured
 
-    def time_udp(self, command, _):
-        return self.requests(command, self.sizes.udp, "--udp")
+    def time(self, command):
+        return self.requests(command, self.sizes.time // SLICES)
+
+    def time_udp(self, command):
+        return self.requests(command, self.sizes.udp // SLICES, "--udp")
 
     def idle(self, command, group):
         """Without idle connections, with them, and without again, so that a machine that becomes
@@ -130,8 +144,8 @@ class Works:
         return row
 
     def trace_counts(self, command, _):
-        """Of three tries, for one part in a hundred is what matters."""
-        return {f"instructions {active}": counts.instructions(command, self.lockstep(active), 3)
+        """Exactly, for one part in a hundred is what matters."""
+        return {f"instructions {active}": counts.instructions(command, self.lockstep(active), 8)
                 for active in self.sizes.counted}
 
     def request_counts(self, command, *options):
@@ -156,25 +170,72 @@ class Works:
                 yield measure.output(contenders.bench(self.build, name) + ["about"])
 
 
+@contextlib.contextmanager
+def named(who):
+    try:
+        yield
+    except Failure as why:
+        raise Failure(f"{who}: {why}") from None
+
+
+def mean(slices):
+    return {key: statistics.fmean(numbers[key] for numbers in slices) for key in slices[0]}
+
+
+def side_by_side(work, runs):
+    """Gives for each run its numbers, or why it was skipped."""
+    started, numbers = {}, {}
+    with contextlib.ExitStack() as servers:
+        for run in runs:
+            try:
+                with named(run.who):
+                    started[run] = servers.enter_context(work(run.command))
+                    numbers[run] = []
+            except Skip as why:
+                numbers[run] = why
+        for _ in range(SLICES):
+            for run in random.sample(list(started), len(started)):
+                with named(run.who):
+                    numbers[run].append(started[run]())
+    return {run: numbers[run] if run not in started else mean(numbers[run]) for run in runs}
+
+
+def one_by_one(work, runs):
+    """The same."""
+    numbers = {}
+    for run in random.sample(runs, len(runs)):
+        try:
+            with named(run.who):
+                numbers[run] = work(run.command, run.group)
+        except Skip as why:
+            numbers[run] = why
+    return numbers
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    group: str
+    who: str
+    command: list
+
+
 def interleaved(works, name, rounds, progress):
     """Every round measures all contenders, in another order.  Gives for each group and contender
     the numbers of all rounds, or why it was skipped."""
     groups = works.groups(name)
-    runs = [(group, who) for group, commands in groups.items() for who in commands]
+    runs = [Run(group, who, command) for group, commands in groups.items()
+            for who, command in commands.items()]
     rows = {group: {who: {} for who in commands} for group, commands in groups.items()}
+    measure_all = side_by_side if name in SIDE_BY_SIDE else one_by_one
     for number in range(rounds):
-        for group, who in random.sample(runs, len(runs)):
-            row = rows[group][who]
-            if "skipped" in row:
+        progress(f"{name}, round {number + 1} of {rounds}")
+        for run, numbers in measure_all(getattr(works, name.replace(" ", "_")), runs).items():
+            row = rows[run.group][run.who]
+            if isinstance(numbers, Skip):
+                row["skipped"] = str(numbers)
+                runs = [other for other in runs if other is not run]
                 continue
-            progress(f"{name}, round {number + 1} of {rounds}: {who}")
-            try:
-                numbers = getattr(works, name.replace(" ", "_"))(groups[group][who], group)
-                for key, number_ in numbers.items():
-                    row.setdefault(key, []).append(number_)
-            except Skip as why:
-                row["skipped"] = str(why)
-            except Failure as why:
-                raise Failure(f"{who}: {why}") from None
+            for key, value in numbers.items():
+                row.setdefault(key, []).append(value)
     progress("")
     return rows
