@@ -323,7 +323,8 @@ ASYNCORE_API int asyncore_accept(struct asyncore_dispatcher *self, struct sockad
 
 /* For the slot handle_accept: what the default does, again and again, until no connection is
  * waiting, this listener has been closed, or 64 have been taken, so that all others have their
- * turn.  A busy listener then costs one pass for many connections, and an accept() that finds none.
+ * turn.  A busy listener then costs one pass for many connections.  Where the system tells how many
+ * wait, as Linux does of TCP, there is no accept() that finds none, which is a dear way to learn it.
  * Returns 0, -EAGAIN when no more are waiting, another error of asyncore_accept(), or
  * asyncore_ExitNow. */
 ASYNCORE_API int asyncore_accept_many(struct asyncore_dispatcher *self);

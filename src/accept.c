@@ -7,6 +7,8 @@
 #include "trace.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 /* Of one listener in one event; then the others have their turn. */
@@ -130,9 +132,26 @@ int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *a
     return -error;
 }
 
+/* How many connections wait.  accept() answers that none does only after it has made a socket for it,
+ * which takes longer than all that is done for many a client. */
+static int count_waiting(int listener)
+{
+#ifdef __linux__
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+
+    if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+        size > offsetof(struct tcp_info, tcpi_unacked) && info.tcpi_unacked < ACCEPTS)
+        return (int)info.tcpi_unacked; /* of a listener, this is its backlog */
+#else
+    (void)listener;
+#endif
+    return ACCEPTS; /* who knows? */
+}
+
 int asyncore_accept_many(struct asyncore_dispatcher *self)
 {
-    int rc = asyncore__check_socket(self);
+    int rc = asyncore__check_socket(self), waiting = 1; /* at least: the event says so */
     struct asyncore_map *map;
     uint32_t generation;
 
@@ -141,8 +160,11 @@ int asyncore_accept_many(struct asyncore_dispatcher *self)
     map = self->map;
     generation = self->generation;
     asyncore__enter(map);
-    for (int i = 0; i < ACCEPTS && rc >= 0 && self->generation == generation; i++)
-        rc = asyncore_dispatcher_class.handle_accept(self);
+    for (int i = 0; i < ACCEPTS && rc >= 0 && self->generation == generation; i++) {
+        if (waiting == 0)
+            waiting = count_waiting(self->fd);
+        rc = waiting-- > 0 ? asyncore_dispatcher_class.handle_accept(self) : -EAGAIN;
+    }
     asyncore__leave(map);
     return rc;
 }

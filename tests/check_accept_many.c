@@ -1,7 +1,12 @@
 /* check_accept_many.c - a listener that takes all that wait in one event, but never too many. */
+#include "interpose.h"
 #include "support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 
 enum { MANY = 64 /* that one event takes at most */, MORE = 10 };
 
@@ -159,6 +164,52 @@ START_TEST(test_no_listener)
 }
 END_TEST
 
+/* ==================================================
+ * an accept() that finds nobody is dear
+ */
+
+START_TEST(test_asks_how_many_wait)
+{
+    int clients[3];
+
+    listen_for(count_and_close);
+    connect_clients(clients, 3);
+    ck_assert_int_eq(asyncore_accept_many(&l.base), -EAGAIN);
+    ck_assert_int_eq(accepted, 3);
+#ifdef __linux__
+    ck_assert_int_eq(calls.accepts, 3);
+#endif
+    close_clients(clients, 3);
+}
+END_TEST
+
+/* No such question can be asked of it. */
+START_TEST(test_listener_of_a_path)
+{
+    char directory[] = "/tmp/check_accept_many.XXXXXX";
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    int clients[3];
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path.sun_path, sizeof path.sun_path, "%s/l", directory);
+    probe_init(&l, "L", NULL);
+    l.on_accepted = count_and_close;
+    ck_assert_int_eq(asyncore_create_socket(&l.base, AF_UNIX, SOCK_STREAM), 0);
+    ck_assert_int_eq(asyncore_bind(&l.base, (struct sockaddr *)&path, sizeof path), 0);
+    ck_assert_int_eq(asyncore_listen(&l.base, 3), 0);
+    for (int i = 0; i < 3; i++) {
+        clients[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+        ck_assert_int_eq(connect(clients[i], (struct sockaddr *)&path, sizeof path), 0);
+    }
+    ck_assert_int_eq(asyncore_accept_many(&l.base), -EAGAIN);
+    ck_assert_int_eq(accepted, 3);
+    ck_assert_int_eq(calls.accepts, 4);
+    close_clients(clients, 3);
+    unlink(path.sun_path);
+    rmdir(directory);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("accept_many");
@@ -171,5 +222,8 @@ int main(void)
     tcase_add_test(tcase, test_exit_now_in_the_middle);
     tcase_add_test(tcase, test_no_descriptor_left);
     tcase_add_test(tcase, test_no_listener);
+    tcase_add_test(tcase, test_listener_of_a_path);
+    tcase = add_kernel_case(suite, "kernel");
+    tcase_add_test(tcase, test_asks_how_many_wait);
     return run_suite(suite);
 }

@@ -295,6 +295,7 @@ int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags)
 {
     const int rc = __real_accept4(fd, addr, addrlen, flags);
 
+    calls.accepts++;
     if (rc >= 0 && calls.accept_nameless > 0) {
         calls.accept_nameless--;
         *addrlen = 0;

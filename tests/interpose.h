@@ -25,6 +25,7 @@ extern struct calls {
 
     int fail_malloc; /* the n-th malloc, calloc, realloc or aligned_alloc from now on fails; 0: none */
 
+    int accepts;         /* accept4 */
     int accept_nameless; /* so many accept4()s give no address */
 
     double later; /* seconds that the monotonic clock is ahead */
