@@ -8,10 +8,12 @@
 
 size_t asyncore__buffered(const struct asyncore_dispatcher *dispatcher)
 {
-    if (asyncore__is_subclass(dispatcher->cls, &asyncore_dispatcher_with_send_class))
-        return asyncore_out_buffer((const struct asyncore_dispatcher_with_send *)dispatcher);
-    if (asyncore__is_subclass(dispatcher->cls, &asynchat_async_chat_class))
-        return asynchat_queued((const struct asynchat_async_chat *)dispatcher);
+    for (const struct asyncore_class *cls = dispatcher->cls; cls != NULL; cls = cls->super) {
+        if (cls == &asyncore_dispatcher_with_send_class)
+            return asyncore_out_buffer((const struct asyncore_dispatcher_with_send *)dispatcher);
+        if (cls == &asynchat_async_chat_class)
+            return asynchat_queued((const struct asynchat_async_chat *)dispatcher);
+    }
     return 0;
 }
 
