@@ -7,7 +7,8 @@
  *     ASYNCORE_TRACE=1 ./program                          all, as text, on standard error
  *     ASYNCORE_TRACE=ask,ready,call ./program             these types of events
  *     ASYNCORE_TRACE=all:trace.jsonl ./program            into a file: a line of JSON for each
- *                                                         event if its name ends so, text otherwise
+ *                                                         event if its name ends so, text otherwise;
+ *                                                         written when the loop waits, and at exit
  *     ASYNCORE_TRACE=all,stable ./program                 so that two runs can be compared:
  *                                                         asyncore_set_trace_stable()
  *
@@ -114,7 +115,8 @@ ASYNCORE_API void asyncore_set_trace(unsigned types,
                                                   void *argument),
                                      void *argument);
 
-/* The two sinks of ASYNCORE_TRACE; argument is a FILE *.  Each line is one fwrite(). */
+/* Two sinks, which write what ASYNCORE_TRACE has written; argument is a FILE *.  Each line is one
+ * fwrite(). */
 ASYNCORE_API void asyncore_trace_text(const struct asyncore_trace_event *event, void *argument);
 ASYNCORE_API void asyncore_trace_json(const struct asyncore_trace_event *event, void *argument);
 

@@ -226,12 +226,13 @@ bool asyncore_writable(struct asyncore_dispatcher *self)
 
 /* Out of line, lest those pay for it who are not traced. */
 __attribute__((noinline)) static int call_traced(struct asyncore_dispatcher *self, const char *name,
+                                                 size_t name_length,
                                                  int (*handler)(struct asyncore_dispatcher *self))
 {
     struct asyncore__frame frame;
     int rc;
 
-    asyncore__call_begins(&frame, self->map, self, name);
+    asyncore__call_begins(&frame, self->map, self, name, name_length);
     rc = handler(self);
     asyncore__returned(&frame, rc);
     return rc;
@@ -248,7 +249,7 @@ static inline int call(struct asyncore_dispatcher *self, size_t slot, const char
     memcpy(&handler, (const char *)asyncore__lookup(self->cls, slot) + slot, sizeof handler);
     map = self->map;
     asyncore__enter(map);
-    rc = asyncore__tracing() ? call_traced(self, name, handler) : handler(self);
+    rc = asyncore__tracing() ? call_traced(self, name, strlen(name), handler) : handler(self);
     asyncore__leave(map);
     return rc;
 }

@@ -14,13 +14,14 @@ static unsigned char process = 1;
 
 static void before(void)
 {
-    asyncore__trace_flush(); /* lest both write it */
     pthread_mutex_lock(&mutex);
     asyncore__signals_lock();
+    asyncore__file_fork_begins(); /* lest both write the same */
 }
 
 static void in_parent(void)
 {
+    asyncore__file_fork_ends();
     asyncore__signals_unlock();
     pthread_mutex_unlock(&mutex);
 }

@@ -203,20 +203,21 @@ static void look_for_hot(const struct asyncore__frame *frame, struct asyncore_ch
 /* It is told of the innermost; those around it took as long. */
 static void say_slow(const struct asyncore__frame *frame, int64_t took)
 {
+    const struct asyncore_trace_event *const call = &frame->told.event;
     const struct asyncore_trace_event event = {
         .type = ASYNCORE_TRACE_LINT,
         .name = "slow",
         .dispatcher = frame->self, /* which a destroy() has freed */
-        .class_name = frame->class_name,
-        .fd = frame->fd,
+        .class_name = call->class_name,
+        .fd = call->fd,
         .created = frame->created,
-        .number = frame->number,
+        .number = call->number,
     };
 
     if (frame->outer != NULL)
         frame->outer->slow_told = true;
     if (!frame->slow_told)
-        say(frame->map, event, "%s() took %.3f s, in which nobody else was served", frame->name,
+        say(frame->map, event, "%s() took %.3f s, in which nobody else was served", call->name,
             (double)took / ASYNCORE__SECOND);
 }
 
@@ -229,7 +230,8 @@ void asyncore__lint_returned(const struct asyncore__frame *frame, int64_t took)
     if (took > SLOW && !asyncore__stable) /* whose clock stood still */
         say_slow(frame, took);
     /* who returns from something else may be freed: from destroy() */
-    if (self != NULL && strcmp(frame->name, "handle_write") == 0 && self->channel != NULL &&
+    if (self != NULL && frame->told.name_length == strlen("handle_write") &&
+        strcmp(frame->told.event.name, "handle_write") == 0 && self->channel != NULL &&
         self->generation == frame->generation)
         look_for_hot(frame, self->channel);
 }

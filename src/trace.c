@@ -7,12 +7,12 @@
 
 unsigned asyncore__traced;
 bool asyncore__is_traced;
+_Thread_local bool asyncore__telling;
 
 static void (*sink)(const struct asyncore_trace_event *event, void *argument);
 static void *sink_argument;
 static atomic_bool begun;
 static int64_t began_at;
-static _Thread_local bool telling; /* the sink is called, and what it calls is not told */
 
 /* ==================================================
  * who wants to know
@@ -23,6 +23,7 @@ void asyncore_set_trace(unsigned types,
                         void *argument)
 {
     atomic_store(&begun, true); /* whatever the environment says */
+    asyncore__trace_flush();
     asyncore__traced = 0;
     asyncore__is_traced = false;
     if (new_sink == NULL)
@@ -46,39 +47,77 @@ void asyncore__trace_begin(void)
  * telling
  */
 
-/* What an event begins as, where there are many.  Copied it is a few stores; the zeros of so large an
- * initialiser GCC writes with a string instruction, which is slow to start. */
-static const struct asyncore_trace_event nothing = {.fd = -1};
-
-void asyncore__trace_emit_at(const struct asyncore_map *map, struct asyncore_trace_event *event,
-                             int64_t now)
+/* All but what emit() does, field by field: the zeros of so large an initialiser GCC writes with a string
+ * instruction, which is slow to start. */
+static inline void set_up(struct asyncore__told *told, enum asyncore_trace_type type,
+                          const struct asyncore_map *map, const char *name, size_t name_length)
 {
-    if (!asyncore__traces(event->type) || telling)
-        return;
+    struct asyncore_trace_event *event = &told->event;
+
+    event->type = type;
     event->map = map;
-    for (const struct asyncore__frame *frame = map != NULL ? map->frame : NULL; frame != NULL;
-         frame = frame->outer)
-        event->depth++;
+    event->dispatcher = NULL;
+    event->class_name = NULL;
+    event->fd = -1;
+    event->name = name;
+    event->text = NULL;
+    event->created = NULL;
+    event->number = 0;
+    event->seconds = 0;
+    event->size = 0;
+    event->result = 0;
+    told->name_length = name_length;
+    told->class_length = 0;
+}
+
+static void emit(struct asyncore__told *told, int64_t now)
+{
+    struct asyncore_trace_event *const event = &told->event;
+    unsigned depth = 0;
+
+    if (!asyncore__traces(event->type) || asyncore__telling)
+        return;
+    for (const struct asyncore__frame *frame = event->map != NULL ? event->map->frame : NULL;
+         frame != NULL; frame = frame->outer)
+        depth++;
+    event->depth = depth;
     if (asyncore__stable)
         now = asyncore__now();
     event->time = (double)(now - began_at) / ASYNCORE__SECOND;
-    telling = true;
+    asyncore__telling = true;
     sink(event, sink_argument);
-    telling = false;
+    asyncore__telling = false;
 }
 
-void asyncore__trace_emit(const struct asyncore_map *map, struct asyncore_trace_event *event)
+struct asyncore__told asyncore__measured(const struct asyncore_trace_event *event)
+{
+    return (struct asyncore__told){
+        .event = *event,
+        .name_length = event->name != NULL ? strlen(event->name) : 0,
+        .class_length = event->class_name != NULL ? strlen(event->class_name) : 0,
+    };
+}
+
+void asyncore__trace_emit(const struct asyncore_map *map, const struct asyncore_trace_event *event)
 {
     const int error = errno; /* what was just told of is yet to be looked at */
+    struct asyncore__told told;
 
-    if (asyncore__traces(event->type))
-        asyncore__trace_emit_at(map, event, asyncore__monotonic());
+    if (asyncore__traces(event->type)) {
+        told = asyncore__measured(event);
+        told.event.map = map;
+        emit(&told, asyncore__monotonic());
+    }
     errno = error;
 }
 
 const char *asyncore__trace_class(const struct asyncore_dispatcher *dispatcher)
 {
-    return dispatcher->cls != NULL ? asyncore__class_name(dispatcher->cls) : "?";
+    const struct asyncore_class *cls = dispatcher->cls;
+
+    if (cls == NULL)
+        return "?";
+    return cls->name != NULL ? cls->name : asyncore__class_name(cls);
 }
 
 const char *asyncore__trace_created(const struct asyncore_dispatcher *dispatcher)
@@ -105,16 +144,14 @@ const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen,
 struct asyncore_trace_event asyncore__trace_about(const struct asyncore_dispatcher *dispatcher,
                                                   enum asyncore_trace_type type, const char *name)
 {
-    struct asyncore_trace_event event = nothing;
-
-    event.type = type;
-    event.name = name;
-    event.dispatcher = dispatcher;
-    event.class_name = asyncore__trace_class(dispatcher);
-    event.created = asyncore__trace_created(dispatcher);
-    if (dispatcher->fd >= 0)
-        event.fd = asyncore__traced_fd(dispatcher->fd);
-    return event;
+    return (struct asyncore_trace_event){
+        .type = type,
+        .name = name,
+        .dispatcher = dispatcher,
+        .class_name = asyncore__trace_class(dispatcher),
+        .created = asyncore__trace_created(dispatcher),
+        .fd = dispatcher->fd >= 0 ? asyncore__traced_fd(dispatcher->fd) : -1,
+    };
 }
 
 void asyncore__trace_open(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher)
@@ -152,39 +189,40 @@ void asyncore__trace_lost(const struct asyncore_map *map, const struct asyncore_
     asyncore__stable_forget(channel->fd);
 }
 
-static struct asyncore_trace_event about_io(const struct asyncore_dispatcher *self, int fd,
-                                            const char *name, size_t size, ssize_t result)
+/* fd is self's, or of a connection that it has accepted. */
+static inline void tell_io(const struct asyncore_dispatcher *self, int fd, const char *name,
+                           size_t name_length, size_t size, ssize_t result, const char *text)
 {
-    const int error = errno;
-    struct asyncore_trace_event event = asyncore__trace_about(self, ASYNCORE_TRACE_IO, name);
+    const int error = errno; /* what was just told of is yet to be looked at */
+    struct asyncore__told told;
 
-    if (fd != self->fd)
-        event.fd = asyncore__traced_fd(fd);
-    event.size = size;
-    event.result = result < 0 ? -error : result;
+    set_up(&told, ASYNCORE_TRACE_IO, self->map, name, name_length);
+    told.event.size = size;
+    told.event.result = result < 0 ? -error : result;
+    told.event.text = text;
+    told.event.dispatcher = self;
+    told.event.fd = asyncore__traced_fd(fd);
+    told.event.class_name = asyncore__trace_class(self);
+    told.event.created = asyncore__trace_created(self);
+    if (asyncore__stable && strcmp(name, "accept") == 0)
+        told.event.result = asyncore__stable_fd((int)told.event.result);
+    if (asyncore__traces(ASYNCORE_TRACE_IO))
+        emit(&told, asyncore__monotonic());
     errno = error;
-    return event;
 }
 
-void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name, size_t size,
-                        ssize_t result, const char *text)
+void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name,
+                        size_t name_length, size_t size, ssize_t result, const char *text)
 {
-    struct asyncore_trace_event event = about_io(self, self->fd, name, size, result);
-
-    event.text = text;
     if (result > 0 && self->channel != NULL && (name[0] == 's' || name[0] == 'w')) /* send, write */
         self->channel->sent = true;
-    if (asyncore__stable && strcmp(name, "accept") == 0)
-        event.result = asyncore__stable_fd((int)event.result);
-    asyncore__trace_emit(self->map, &event);
+    tell_io(self, self->fd, name, name_length, size, result, text);
 }
 
 void asyncore__trace_accepted_io(const struct asyncore_dispatcher *listener, int fd,
-                                 const char *name, size_t size, ssize_t result)
+                                 const char *name, size_t name_length, size_t size, ssize_t result)
 {
-    struct asyncore_trace_event event = about_io(listener, fd, name, size, result);
-
-    asyncore__trace_emit(listener->map, &event);
+    tell_io(listener, fd, name, name_length, size, result, NULL);
 }
 
 int asyncore__trace_io_addr(const struct asyncore_dispatcher *self, const char *name, int result,
@@ -197,7 +235,7 @@ int asyncore__trace_io_addr(const struct asyncore_dispatcher *self, const char *
         return result;
     asyncore__trace_addr(addr, addrlen, text, sizeof text);
     errno = error;
-    asyncore__trace_io(self, name, 0, result, text);
+    asyncore__trace_io(self, name, strlen(name), 0, result, text);
     return result;
 }
 
@@ -232,71 +270,68 @@ void asyncore__trace_timer(const struct asyncore_timer *timer, const char *name,
  * calls
  */
 
-static struct asyncore_trace_event event_of(const struct asyncore__frame *frame,
-                                            enum asyncore_trace_type type)
+static inline void set_up_frame(struct asyncore__frame *frame, struct asyncore_map *map,
+                                const char *name, size_t name_length)
 {
-    struct asyncore_trace_event event = nothing;
-
-    event.type = type;
-    event.name = frame->name;
-    event.dispatcher = frame->self;
-    event.class_name = frame->class_name;
-    event.fd = frame->fd;
-    event.number = frame->number;
-    return event;
+    set_up(&frame->told, ASYNCORE_TRACE_CALL, map, name, name_length);
+    frame->created = NULL;
+    frame->map = map;
+    frame->self = NULL;
+    frame->generation = 0;
+    frame->slow_told = false;
 }
 
 static void begin(struct asyncore__frame *frame)
 {
-    struct asyncore_trace_event event = event_of(frame, ASYNCORE_TRACE_CALL);
-
-    event.created = frame->created;
     frame->began_at = asyncore__monotonic();
-    asyncore__trace_emit_at(frame->map, &event, frame->began_at);
+    frame->told.event.created = frame->created;
+    emit(&frame->told, frame->began_at);
     frame->outer = frame->map->frame;
     frame->map->frame = frame;
 }
 
 void asyncore__call_begins(struct asyncore__frame *frame, struct asyncore_map *map,
-                           struct asyncore_dispatcher *self, const char *name)
+                           struct asyncore_dispatcher *self, const char *name, size_t name_length)
 {
-    *frame = (struct asyncore__frame){
-        .name = self == &map->wakeup ? NULL : name,
-        .class_name = asyncore__trace_class(self),
-        .created = asyncore__trace_created(self),
-        .map = map,
-        .self = self,
-        .generation = self->generation,
-        .fd = self->fd >= 0 ? asyncore__traced_fd(self->fd) : -1,
-    };
+    struct asyncore_trace_event *const event = &frame->told.event;
+
+    set_up_frame(frame, map, self == &map->wakeup ? NULL : name, name_length);
+    frame->self = self;
+    frame->generation = self->generation;
+    frame->created = asyncore__trace_created(self);
+    event->dispatcher = self;
+    event->class_name = asyncore__trace_class(self);
+    frame->told.class_length = strlen(event->class_name);
+    if (self->fd >= 0)
+        event->fd = asyncore__traced_fd(self->fd);
     if (self->channel != NULL)
         self->channel->sent = false;
-    if (frame->name != NULL)
+    if (event->name != NULL)
         begin(frame);
 }
 
 void asyncore__target_begins(struct asyncore__frame *frame, struct asyncore_map *map,
                              const char *what, unsigned long number)
 {
-    *frame = (struct asyncore__frame){
-        .name = "target",
-        .class_name = what,
-        .map = map,
-        .fd = -1,
-        .number = number,
-    };
+    set_up_frame(frame, map, "target", strlen("target"));
+    frame->told.event.class_name = what;
+    frame->told.class_length = strlen(what);
+    frame->told.event.number = number;
     begin(frame);
 }
 
+/* The same event again, with what has come of it. */
 void asyncore__call_ends(struct asyncore__frame *frame, ssize_t result)
 {
     const int64_t now = asyncore__monotonic(), took = now - frame->began_at;
-    struct asyncore_trace_event event = event_of(frame, ASYNCORE_TRACE_RET);
+    struct asyncore_trace_event *event = &frame->told.event;
 
-    event.result = result;
-    event.seconds = asyncore__stable ? 0 : (double)took / ASYNCORE__SECOND;
+    event->type = ASYNCORE_TRACE_RET;
+    event->created = NULL;
+    event->result = result;
+    event->seconds = asyncore__stable ? 0 : (double)took / ASYNCORE__SECOND;
     frame->map->frame = frame->outer;
-    asyncore__trace_emit_at(frame->map, &event, now);
+    emit(&frame->told, now);
     asyncore__lint_returned(frame, took);
 }
 
@@ -313,9 +348,8 @@ static void forget_known(struct asyncore_map *map)
 
 int asyncore__trace_wait(struct asyncore_map *map, int64_t timeout)
 {
-    struct asyncore_trace_event ask = {.type = ASYNCORE_TRACE_ASK, .fd = -1};
-    struct asyncore_trace_event ready = {.type = ASYNCORE_TRACE_READY, .fd = -1};
-    int64_t before;
+    struct asyncore__told told;
+    int64_t before, now;
     int rc;
 
     if (map->traced != asyncore__traced) {
@@ -323,8 +357,9 @@ int asyncore__trace_wait(struct asyncore_map *map, int64_t timeout)
         forget_known(map);
     }
     asyncore__lint_pass(map);
-    ask.seconds = timeout < 0 ? -1 : (double)timeout / ASYNCORE__SECOND;
-    asyncore__trace_emit(map, &ask);
+    set_up(&told, ASYNCORE_TRACE_ASK, map, NULL, 0);
+    told.event.seconds = timeout < 0 ? -1 : (double)timeout / ASYNCORE__SECOND;
+    emit(&told, asyncore__monotonic());
     if (timeout != 0)
         asyncore__trace_flush();
     before = asyncore__now();
@@ -332,8 +367,10 @@ int asyncore__trace_wait(struct asyncore_map *map, int64_t timeout)
     if (map->unsorted)
         asyncore__ready_sort(map);
     asyncore__stable_waited(timeout, map->ready_count > 0 || rc < 0);
-    ready.seconds = (double)(asyncore__now() - before) / ASYNCORE__SECOND;
-    asyncore__trace_emit(map, &ready);
+    now = asyncore__now();
+    told.event.type = ASYNCORE_TRACE_READY;
+    told.event.seconds = (double)(now - before) / ASYNCORE__SECOND;
+    emit(&told, now);
     return rc == -EINTR ? 0 : rc;
 }
 
@@ -341,53 +378,55 @@ int asyncore__trace_wait(struct asyncore_map *map, int64_t timeout)
  * the sets
  */
 
-static bool next_asked(const struct asyncore_map *map, struct asyncore_trace_entry *entry,
-                       unsigned *events)
+static bool next_asked(const struct asyncore_map *map, struct asyncore__member *member)
 {
-    const struct asyncore_channel *channel = entry->place[0];
+    const struct asyncore_channel *channel =
+        member->channel != NULL ? member->channel->hh.next : map->channels;
 
-    channel = channel != NULL ? channel->hh.next : map->channels;
-    entry->place[0] = channel;
     if (channel == NULL)
         return false;
-    *events = channel->interest;
+    member->channel = channel;
+    member->events = channel->interest;
     return true;
 }
 
-static bool next_ready(const struct asyncore_map *map, struct asyncore_trace_entry *entry,
-                       unsigned *events)
+static bool next_ready(const struct asyncore_map *map, struct asyncore__member *member)
 {
-    const struct asyncore__ready *ready = entry->place[1];
+    const struct asyncore__ready *const end = map->ready + map->ready_count;
+    const struct asyncore__ready *ready = member->ready != NULL ? member->ready + 1 : map->ready;
 
-    ready = ready != NULL ? ready + 1 : map->ready;
-    while (
-        ready != map->ready + map->ready_count &&
-        (ready->channel == &map->wakeup_channel || ready->channel->generation != ready->generation))
+    while (ready != end && (ready->channel == &map->wakeup_channel ||
+                            ready->channel->generation != ready->generation))
         ready++;
-    if (ready == map->ready + map->ready_count)
+    if (ready == end)
         return false;
-    entry->place[0] = ready->channel;
-    entry->place[1] = ready;
-    *events = ready->events;
+    member->channel = ready->channel;
+    member->ready = ready;
+    member->events = ready->events;
     return true;
+}
+
+bool asyncore__trace_next(const struct asyncore_trace_event *event, struct asyncore__member *member)
+{
+    if (event->type == ASYNCORE_TRACE_ASK)
+        return next_asked(event->map, member);
+    return event->type == ASYNCORE_TRACE_READY && next_ready(event->map, member);
 }
 
 bool asyncore_trace_next(const struct asyncore_trace_event *event,
                          struct asyncore_trace_entry *entry)
 {
-    const struct asyncore_channel *channel;
-    unsigned events = 0;
+    struct asyncore__member member = {entry->place[0], entry->place[1], 0};
 
-    if (event->type == ASYNCORE_TRACE_ASK
-            ? !next_asked(event->map, entry, &events)
-            : event->type != ASYNCORE_TRACE_READY || !next_ready(event->map, entry, &events))
+    if (!asyncore__trace_next(event, &member))
         return false;
-    channel = entry->place[0];
-    entry->fd = asyncore__traced_fd(channel->fd);
-    entry->class_name = asyncore__trace_class(channel->dispatcher);
-    entry->r = (events & ASYNCORE__READ) != 0;
-    entry->w = (events & ASYNCORE__WRITE) != 0;
-    entry->e = (events & (ASYNCORE__EXPT | ASYNCORE__DEAD | ASYNCORE__FAILED)) != 0;
-    entry->connecting = events == ASYNCORE__CONNECT;
+    entry->place[0] = member.channel;
+    entry->place[1] = member.ready;
+    entry->fd = asyncore__traced_fd(member.channel->fd);
+    entry->class_name = asyncore__trace_class(member.channel->dispatcher);
+    entry->r = (member.events & ASYNCORE__READ) != 0;
+    entry->w = (member.events & ASYNCORE__WRITE) != 0;
+    entry->e = (member.events & ASYNCORE__EXCEPTIONAL) != 0;
+    entry->connecting = member.events == ASYNCORE__CONNECT;
     return true;
 }

@@ -12,6 +12,8 @@
  * a jump: they are set before there are threads. */
 extern unsigned asyncore__traced __attribute__((visibility("hidden")));
 extern bool asyncore__is_traced __attribute__((visibility("hidden")));
+/* The sink is called by this thread, and what it calls is not told. */
+extern _Thread_local bool asyncore__telling __attribute__((visibility("hidden")));
 
 /* ASYNCORE__UNTRACED is for the benchmark, which compares the two. */
 static inline bool asyncore__tracing(void)
@@ -29,21 +31,26 @@ static inline bool asyncore__traces(enum asyncore_trace_type type)
 
 /* ---- trace.c ---- */
 
+/* An event as the library tells it, and how long its names are. */
+struct asyncore__told {
+    struct asyncore_trace_event event; /* first member: what a sink is given */
+    size_t name_length, class_length;
+};
+
+struct asyncore__told asyncore__measured(const struct asyncore_trace_event *event);
+
 /* Looks into the environment, the first time. */
 void asyncore__trace_begin(void);
 /* Fills in what all events have, and calls the sink if it wants this type. */
-void asyncore__trace_emit(const struct asyncore_map *map, struct asyncore_trace_event *event);
-/* The same, if somebody has looked at the clock already: asyncore__monotonic(). */
-void asyncore__trace_emit_at(const struct asyncore_map *map, struct asyncore_trace_event *event,
-                             int64_t now);
+void asyncore__trace_emit(const struct asyncore_map *map, const struct asyncore_trace_event *event);
 /* asyncore__wait(), with what is asked and what is found. */
 int asyncore__trace_wait(struct asyncore_map *map, int64_t timeout);
 void asyncore__trace_open(struct asyncore_map *map, struct asyncore_dispatcher *dispatcher);
 void asyncore__trace_close(const struct asyncore_dispatcher *self, const char *why);
 /* Of one that may have been freed. */
 void asyncore__trace_lost(const struct asyncore_map *map, const struct asyncore_channel *channel);
-void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name, size_t size,
-                        ssize_t result, const char *text);
+void asyncore__trace_io(const struct asyncore_dispatcher *self, const char *name,
+                        size_t name_length, size_t size, ssize_t result, const char *text);
 void asyncore__trace_timer(const struct asyncore_timer *timer, const char *name, int64_t left);
 /* The class of one that may have been written over. */
 const char *asyncore__trace_class(const struct asyncore_dispatcher *dispatcher);
@@ -52,6 +59,17 @@ const char *asyncore__trace_created(const struct asyncore_dispatcher *dispatcher
 /* An event with what all have that are about a dispatcher. */
 struct asyncore_trace_event asyncore__trace_about(const struct asyncore_dispatcher *dispatcher,
                                                   enum asyncore_trace_type type, const char *name);
+/* The next of an event's sets; zeroed for the first. */
+struct asyncore__member {
+    const struct asyncore_channel *channel;
+    const struct asyncore__ready *ready;
+    unsigned events;
+};
+
+enum { ASYNCORE__EXCEPTIONAL = ASYNCORE__EXPT | ASYNCORE__DEAD | ASYNCORE__FAILED };
+
+bool asyncore__trace_next(const struct asyncore_trace_event *event,
+                          struct asyncore__member *member);
 /* An address as text, for an event. */
 const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen, char *text,
                                  size_t size);
@@ -67,7 +85,7 @@ static inline ssize_t asyncore__io(const struct asyncore_dispatcher *self, const
                                    size_t size, ssize_t result)
 {
     if (asyncore__tracing())
-        asyncore__trace_io(self, name, size, result, NULL);
+        asyncore__trace_io(self, name, strlen(name), size, result, NULL);
     return result;
 }
 
@@ -79,33 +97,30 @@ int asyncore__trace_listen(const struct asyncore_dispatcher *self, int result);
 
 /* Of a connection that is no dispatcher's, but the listener's that has accepted it. */
 void asyncore__trace_accepted_io(const struct asyncore_dispatcher *listener, int fd,
-                                 const char *name, size_t size, ssize_t result);
+                                 const char *name, size_t name_length, size_t size, ssize_t result);
 
 static inline void asyncore__accepted_io(const struct asyncore_dispatcher *listener, int fd,
                                          const char *name, size_t size, ssize_t result)
 {
     if (asyncore__tracing())
-        asyncore__trace_accepted_io(listener, fd, name, size, result);
+        asyncore__trace_accepted_io(listener, fd, name, strlen(name), size, result);
 }
 
 /* ---- a call, on the stack of who calls ---- */
 
 struct asyncore__frame {
-    const char *name; /* NULL: is not traced */
-    const char *class_name;
+    struct asyncore__told told; /* its name NULL: is not traced */
     const char *created;
     struct asyncore_map *map;
     struct asyncore_dispatcher *self; /* NULL: a timer's, a signal's or a queued call's */
     struct asyncore__frame *outer;
     uint32_t generation;
-    int fd;         /* its number in the trace, where it may be closed meanwhile */
     bool slow_told; /* of one that was called inside of it */
-    unsigned long number;
     int64_t began_at;
 };
 
 void asyncore__call_begins(struct asyncore__frame *frame, struct asyncore_map *map,
-                           struct asyncore_dispatcher *self, const char *name);
+                           struct asyncore_dispatcher *self, const char *name, size_t name_length);
 /* Of a "timer", a "signal" or a "call". */
 void asyncore__target_begins(struct asyncore__frame *frame, struct asyncore_map *map,
                              const char *what, unsigned long number);
@@ -114,22 +129,22 @@ void asyncore__call_ends(struct asyncore__frame *frame, ssize_t result);
 static inline void asyncore__calls(struct asyncore__frame *frame, struct asyncore_map *map,
                                    struct asyncore_dispatcher *self, const char *name)
 {
-    frame->name = NULL;
+    frame->told.event.name = NULL;
     if (asyncore__tracing())
-        asyncore__call_begins(frame, map, self, name);
+        asyncore__call_begins(frame, map, self, name, strlen(name));
 }
 
 static inline void asyncore__calls_target(struct asyncore__frame *frame, struct asyncore_map *map,
                                           const char *what, unsigned long number)
 {
-    frame->name = NULL;
+    frame->told.event.name = NULL;
     if (asyncore__tracing())
         asyncore__target_begins(frame, map, what, number);
 }
 
 static inline void asyncore__returned(struct asyncore__frame *frame, ssize_t result)
 {
-    if (frame->name != NULL)
+    if (frame->told.event.name != NULL)
         asyncore__call_ends(frame, result);
 }
 
@@ -152,73 +167,37 @@ static inline int asyncore__traced_fd(int fd)
 /* ---- trace_env.c ---- */
 
 void asyncore__trace_environment(void);
-/* What is buffered of the file, before the loop sleeps. */
+
+/* ---- trace_file.c: the file that the environment says ---- */
+
+/* For lines of JSON, or text.  False, with errno, if it cannot be opened. */
+bool asyncore__file_open(const char *name, bool json);
+void asyncore__file_sink(const struct asyncore_trace_event *event, void *argument);
+/* What is buffered, before the loop sleeps. */
 void asyncore__trace_flush(void);
+/* In between nobody writes, and nothing is buffered. */
+void asyncore__file_fork_begins(void);
+void asyncore__file_fork_ends(void);
 
-/* ---- trace_line.c: a line that is put together ---- */
+/* ---- trace_line.c ---- */
 
-/* A compiler would rather measure and copy literals than store them so often.  Where it does not optimise
- * there is nothing to be had, but branches many times over to be covered. */
-#ifdef __OPTIMIZE__
-#define ASYNCORE__INLINE __attribute__((always_inline)) static inline
-#else
-#define ASYNCORE__INLINE static inline
-#endif
-
-struct asyncore__line {
-    char *bytes; /* first room, then what malloc() gave */
-    char *at;    /* where it goes on */
-    char *end;   /* where the newline must fit */
-    char room[512];
-};
-
-void asyncore__line_begin(struct asyncore__line *line);
-/* Makes room for so many bytes more; false if there is no memory.  Hardly any line needs it. */
-__attribute__((noinline)) bool asyncore__line_grow(struct asyncore__line *line, size_t length);
-
-ASYNCORE__INLINE bool asyncore__line_fits(struct asyncore__line *line, size_t length)
-{
-    if (__builtin_expect(length > (size_t)(line->end - line->at), false))
-        return asyncore__line_grow(line, length);
-    return true;
-}
-
-/* What there is no memory for is left out.  Not by printf(), which would cost more than all that the
- * trace tells of. */
-ASYNCORE__INLINE void asyncore__line_bytes(struct asyncore__line *line, const char *bytes,
-                                           size_t length)
-{
-    if (!asyncore__line_fits(line, length))
-        return;
-    memcpy(line->at, bytes, length);
-    line->at += length;
-}
-
-ASYNCORE__INLINE void asyncore__line_text(struct asyncore__line *line, const char *text)
-{
-    asyncore__line_bytes(line, text, strlen(text));
-}
-
-void asyncore__line_number(struct asyncore__line *line, int64_t number);
-/* Seconds, with three decimals. */
-void asyncore__line_millis(struct asyncore__line *line, double seconds);
-/* With six. */
-void asyncore__line_micros(struct asyncore__line *line, double seconds);
-/* The same, and three columns at least for what is before them. */
-void asyncore__line_time(struct asyncore__line *line, double seconds);
-/* What it has beyond its room. */
-void asyncore__line_free(struct asyncore__line *line);
-/* With a newline, in one fwrite(). */
-void asyncore__line_end(struct asyncore__line *line, FILE *file);
 /* "EAGAIN" for -EAGAIN; or "ExitNow"; NULL for what else is below 0. */
 const char *asyncore__errno_name(ssize_t error);
 
 extern const char *const asyncore__trace_names[];
 enum { ASYNCORE__TRACE_TYPES = ASYNCORE_TRACE_LINT + 1 };
 
-/* ---- trace_text.c ---- */
+/* ---- trace_text.c, trace_json.c: a line, with its newline; returns its end ---- */
 
-/* With colours, from now on, if file is a terminal whose user does not mind. */
+struct asyncore__line;
+
+char *asyncore__text_line(struct asyncore__line *line, char *at, const struct asyncore__told *told,
+                          bool colored);
+char *asyncore__json_line(struct asyncore__line *line, char *at,
+                          const struct asyncore_trace_event *event);
+/* Is it a terminal whose user does not mind colours? */
+bool asyncore__wants_color(int fd);
+/* With colours, from now on, if it is one. */
 void asyncore__trace_color(FILE *file);
 
 /* ---- lint.c ---- */

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static FILE *file;
-
 /* Who starts a set-uid program must not have it write files. */
 static const char *environment(void)
 {
@@ -95,8 +93,7 @@ static bool open_file(const char *name)
 {
     char message[256], text[64];
 
-    file = fopen(name, "we");
-    if (file != NULL)
+    if (asyncore__file_open(name, ends_in(name, ".jsonl") || ends_in(name, ".json")))
         return true;
     snprintf(message, sizeof message, "ASYNCORE_TRACE: %.128s: %s; nothing is traced", name,
              asyncore__strerror(errno, text, sizeof text));
@@ -104,17 +101,10 @@ static bool open_file(const char *name)
     return false;
 }
 
-void asyncore__trace_flush(void)
-{
-    if (file != NULL)
-        fflush(file);
-}
-
 void asyncore__trace_environment(void)
 {
     const char *value = environment(), *name;
     unsigned types;
-    bool json;
 
     if (value == NULL || value[0] == '\0' || strcmp(value, "0") == 0)
         return;
@@ -122,11 +112,6 @@ void asyncore__trace_environment(void)
     name = strchr(value, ':');
     if (types == 0 || (name != NULL && !open_file(name + 1)))
         return;
-    json = name != NULL && (ends_in(name, ".jsonl") || ends_in(name, ".json"));
-    if (json)
-        fprintf(file, "{\"event\":\"trace\",\"version\":1,\"library\":\"%s\"}\n",
-                asyncore_version());
     asyncore_set_trace_stable((types & STABLE) != 0);
-    asyncore_set_trace(types, json ? asyncore_trace_json : asyncore_trace_text,
-                       name != NULL ? file : stderr);
+    asyncore_set_trace(types, name != NULL ? asyncore__file_sink : asyncore_trace_text, stderr);
 }

@@ -3,29 +3,28 @@
  */
 #include "trace.h"
 
+#include "trace_line.h"
+
 #include <stdio.h>
 
 /* ==================================================
  * values
  */
 
-static void add_key(struct asyncore__line *line, const char *key)
+static char *put_key(char *at, const char *key)
 {
-    asyncore__line_text(line, ",\"");
-    asyncore__line_text(line, key);
-    asyncore__line_text(line, "\":");
+    at = stpcpy(ASYNCORE__PUT(at, ",\""), key);
+    return ASYNCORE__PUT(at, "\":");
 }
 
-static void add_number(struct asyncore__line *line, const char *key, int64_t number)
+static char *put_number(char *at, const char *key, int64_t number)
 {
-    add_key(line, key);
-    asyncore__line_number(line, number);
+    return asyncore__put_signed(put_key(at, key), number);
 }
 
-static void add_seconds(struct asyncore__line *line, const char *key, double seconds)
+static char *put_seconds(char *at, const char *key, double seconds)
 {
-    add_key(line, key);
-    asyncore__line_micros(line, seconds);
+    return asyncore__put_micros(put_key(at, key), seconds);
 }
 
 /* What needs no escape. */
@@ -38,35 +37,31 @@ static size_t length_of_plain(const char *text)
     return length;
 }
 
-static void add_string(struct asyncore__line *line, const char *key, const char *value)
+static char *put_string(struct asyncore__line *line, char *at, const char *key, const char *value)
 {
     char escaped[8];
 
     if (value == NULL)
-        return;
-    add_key(line, key);
-    asyncore__line_text(line, "\"");
+        return at;
+    at = ASYNCORE__PUT(put_key(at, key), "\"");
     while (*value != '\0') {
         const size_t plain = length_of_plain(value);
 
-        asyncore__line_bytes(line, value, plain);
+        at = asyncore__put_bytes(line, at, value, plain);
         value += plain;
         if (*value == '\0')
             break;
         /* as if it were Latin-1 */
         snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned char)*value++);
-        asyncore__line_text(line, escaped);
+        at = asyncore__put_text(line, at, escaped);
     }
-    asyncore__line_text(line, "\"");
+    return ASYNCORE__PUT(at, "\"");
 }
 
-static void add_result(struct asyncore__line *line, ssize_t result)
+static char *put_result(struct asyncore__line *line, char *at, ssize_t result)
 {
-    const char *name = result < 0 ? asyncore__errno_name(result) : NULL;
-
-    add_number(line, "result", result);
-    if (name != NULL)
-        add_string(line, "error", name);
+    at = put_number(at, "result", result);
+    return put_string(line, at, "error", result < 0 ? asyncore__errno_name(result) : NULL);
 }
 
 static const char *events_of(const struct asyncore_trace_entry *entry)
@@ -78,65 +73,58 @@ static const char *events_of(const struct asyncore_trace_entry *entry)
     return events[(entry->r ? 1 : 0) + (entry->w ? 2 : 0) + (entry->e ? 4 : 0)];
 }
 
-static void add_sets(struct asyncore__line *line, const struct asyncore_trace_event *event)
+/* Those for whom there is no memory are left out. */
+static char *put_sets(struct asyncore__line *line, char *at,
+                      const struct asyncore_trace_event *event)
 {
     struct asyncore_trace_entry entry = {0};
     const char *separator = "{\"fd\":";
 
-    add_key(line, "dispatchers");
-    asyncore__line_text(line, "[");
-    while (asyncore_trace_next(event, &entry)) {
-        asyncore__line_text(line, separator);
-        asyncore__line_number(line, entry.fd);
-        add_string(line, "class", entry.class_name);
-        add_string(line, "events", events_of(&entry));
-        asyncore__line_text(line, "}");
+    at = ASYNCORE__PUT(put_key(at, "dispatchers"), "[");
+    while (asyncore_trace_next(event, &entry) && asyncore__line_has_room(line, &at)) {
+        at = asyncore__put_signed(stpcpy(at, separator), entry.fd);
+        at = put_string(line, at, "class", entry.class_name);
+        at = put_string(line, at, "events", events_of(&entry));
+        at = ASYNCORE__PUT(at, "}");
         separator = ",{\"fd\":";
     }
-    asyncore__line_text(line, "]");
+    return ASYNCORE__PUT(at, "]");
 }
 
 /* ==================================================
  * events
  */
 
-static void add_rest(struct asyncore__line *line, const struct asyncore_trace_event *event)
+static char *put_rest(struct asyncore__line *line, char *at,
+                      const struct asyncore_trace_event *event)
 {
     switch (event->type) {
     case ASYNCORE_TRACE_OPEN:
-        add_string(line, "addr", event->text);
-        add_string(line, "created", event->created);
-        break;
+        at = put_string(line, at, "addr", event->text);
+        return put_string(line, at, "created", event->created);
     case ASYNCORE_TRACE_ASK:
-        add_sets(line, event);
-        if (event->seconds >= 0)
-            add_seconds(line, "timeout", event->seconds);
-        break;
+        at = put_sets(line, at, event);
+        return event->seconds >= 0 ? put_seconds(at, "timeout", event->seconds) : at;
     case ASYNCORE_TRACE_READY:
-        add_sets(line, event);
-        add_seconds(line, "slept", event->seconds);
-        break;
-    case ASYNCORE_TRACE_CALL:
-        break;
+        at = put_sets(line, at, event);
+        return put_seconds(at, "slept", event->seconds);
     case ASYNCORE_TRACE_RET:
-        add_result(line, event->result);
-        add_seconds(line, "took", event->seconds);
-        break;
+        at = put_result(line, at, event->result);
+        return put_seconds(at, "took", event->seconds);
     case ASYNCORE_TRACE_IO:
-        add_string(line, "addr", event->text);
-        add_number(line, "wanted", (int64_t)event->size);
-        add_result(line, event->result);
-        break;
+        at = put_string(line, at, "addr", event->text);
+        at = put_number(at, "wanted", (int64_t)event->size);
+        return put_result(line, at, event->result);
     case ASYNCORE_TRACE_TIMER:
-        add_seconds(line, "due", event->seconds);
-        break;
+        return put_seconds(at, "due", event->seconds);
+    case ASYNCORE_TRACE_LINT:
+        at = put_string(line, at, "text", event->text);
+        return put_string(line, at, "created", event->created);
+    case ASYNCORE_TRACE_CALL:
     case ASYNCORE_TRACE_CLOSE:
         break;
-    case ASYNCORE_TRACE_LINT:
-        add_string(line, "text", event->text);
-        add_string(line, "created", event->created);
-        break;
     }
+    return at;
 }
 
 /* What "name" is called where it says something else than which method. */
@@ -155,23 +143,28 @@ static const char *name_of(enum asyncore_trace_type type)
     }
 }
 
+char *asyncore__json_line(struct asyncore__line *line, char *at,
+                          const struct asyncore_trace_event *event)
+{
+    at = asyncore__put_micros(ASYNCORE__PUT(at, "{\"time\":"), event->time);
+    at = put_string(line, at, "event", asyncore__trace_names[event->type]);
+    if (event->depth > 0)
+        at = put_number(at, "depth", event->depth);
+    if (event->fd >= 0)
+        at = put_number(at, "fd", event->fd);
+    at = put_string(line, at, "class", event->class_name);
+    at = put_string(line, at, name_of(event->type), event->name);
+    if (event->number > 0)
+        at = put_number(at, "number", (int64_t)event->number);
+    at = put_rest(line, at, event);
+    return ASYNCORE__PUT(at, "}\n");
+}
+
 void asyncore_trace_json(const struct asyncore_trace_event *event, void *argument)
 {
+    char room[ASYNCORE__LINE_ROOM];
     struct asyncore__line line;
+    char *at = asyncore__line_begin(&line, room, sizeof room);
 
-    asyncore__line_begin(&line);
-    asyncore__line_text(&line, "{\"time\":");
-    asyncore__line_micros(&line, event->time);
-    add_string(&line, "event", asyncore__trace_names[event->type]);
-    if (event->depth > 0)
-        add_number(&line, "depth", event->depth);
-    if (event->fd >= 0)
-        add_number(&line, "fd", event->fd);
-    add_string(&line, "class", event->class_name);
-    add_string(&line, name_of(event->type), event->name);
-    if (event->number > 0)
-        add_number(&line, "number", (int64_t)event->number);
-    add_rest(&line, event);
-    asyncore__line_text(&line, "}");
-    asyncore__line_end(&line, argument);
+    asyncore__line_write(&line, asyncore__json_line(&line, at, event), argument);
 }

@@ -1,7 +1,9 @@
 /* trace_line.c - a line of a trace, as long as it gets. */
 #include "trace.h"
 
-#include <stdio.h>
+#include "trace_line.h"
+
+#include <stddef.h>
 #include <stdlib.h>
 
 const char *const asyncore__trace_names[] = {
@@ -12,26 +14,72 @@ const char *const asyncore__trace_names[] = {
     [ASYNCORE_TRACE_LINT] = "lint",
 };
 
-void asyncore__line_begin(struct asyncore__line *line)
+char *asyncore__line_begin(struct asyncore__line *line, char *room, size_t size)
 {
-    line->bytes = line->at = line->room;
-    line->end = line->room + sizeof line->room - 1;
+    line->bytes = line->room = room;
+    line->end = room + size - ASYNCORE__SLACK;
+    return room;
 }
 
-bool asyncore__line_grow(struct asyncore__line *line, size_t length)
+char *asyncore__line_grow(struct asyncore__line *line, const char *at, size_t length)
 {
-    const size_t used = (size_t)(line->at - line->bytes);
-    const size_t size = 2 * (used + length + 1);
+    const size_t used = (size_t)(at - line->bytes);
+    const size_t size = 2 * (used + length) + ASYNCORE__SLACK;
     char *bytes = realloc(line->bytes == line->room ? NULL : line->bytes, size);
 
     if (bytes == NULL)
-        return false;
+        return NULL;
     if (line->bytes == line->room)
         memcpy(bytes, line->room, used);
     line->bytes = bytes;
-    line->at = bytes + used;
-    line->end = bytes + size - 1;
-    return true;
+    line->end = bytes + size - ASYNCORE__SLACK;
+    return bytes + used;
+}
+
+void asyncore__line_free(struct asyncore__line *line)
+{
+    if (line->bytes != line->room)
+        free(line->bytes);
+}
+
+void asyncore__line_write(struct asyncore__line *line, const char *at, FILE *file)
+{
+    const size_t written = fwrite(line->bytes, 1, (size_t)(at - line->bytes), file);
+
+    (void)written; /* what cannot be written is lost: who is traced goes on */
+    asyncore__line_free(line);
+}
+
+/* Inline where the compiler knows the size: a load and a store.  The two halves may overlap. */
+#define COPY_HALVES(to, from, length, size)                                                        \
+    (memcpy(to, from, size), memcpy((to) + (length) - (size), (from) + (length) - (size), size))
+
+__attribute__((noinline)) static char *put_long(struct asyncore__line *line, char *at,
+                                                const char *bytes, size_t length)
+{
+    char *moved = at;
+
+    if ((ptrdiff_t)length > line->end - at)
+        moved = asyncore__line_grow(line, at, length);
+    if (moved == NULL)
+        return at;
+    memcpy(moved, bytes, length);
+    return moved + length;
+}
+
+/* Names are short: each is copied in less time than memcpy() takes to find out how. */
+char *asyncore__put_bytes(struct asyncore__line *line, char *at, const char *bytes, size_t length)
+{
+    if (__builtin_expect(length > 16 || at + 16 > line->end, false))
+        return put_long(line, at, bytes, length);
+    if (length >= 8)
+        COPY_HALVES(at, bytes, length, 8);
+    else if (length >= 4)
+        COPY_HALVES(at, bytes, length, 4);
+    else
+        for (size_t i = 0; i < length; i++)
+            at[i] = bytes[i];
+    return at + length;
 }
 
 /* ==================================================
@@ -45,101 +93,73 @@ static const char pairs[] = "0001020304050607080910111213141516171819"
                             "6061626364656667686970717273747576777879"
                             "8081828384858687888990919293949596979899";
 
-static unsigned digits_of(uint64_t number)
+ASYNCORE__INLINE char *put_pair(char *at, unsigned number)
 {
-    enum { MOST = 20 };
-    unsigned digits = 1;
-
-    for (uint64_t limit = 10; number >= limit && digits < MOST; limit *= 10)
-        digits++;
-    return digits;
+    return (char *)memcpy(at, pairs + (size_t)2 * number, 2) + 2;
 }
 
-ASYNCORE__INLINE char *put_pair(char *end, uint64_t number)
+ASYNCORE__INLINE char *put_four(char *at, unsigned number)
 {
-    return memcpy(end - 2, pairs + 2 * number, 2);
+    return put_pair(put_pair(at, number / 100), number % 100);
 }
 
-/* As many digits as it has, before end; returns where they begin. */
-ASYNCORE__INLINE char *put_number(char *end, uint64_t number)
+/* Four digits at a time, but the first ones: it calls itself four times at most.  Not unrolled: hardly any
+ * number of a trace is that long.  NOLINTNEXTLINE(misc-no-recursion) */
+__attribute__((noinline)) char *asyncore__put_large(char *at, uint64_t number)
 {
-    for (; number >= 100; number /= 100)
-        end = put_pair(end, number % 100);
-    if (number >= 10)
-        return put_pair(end, number);
-    *--end = (char)('0' + number);
-    return end;
+    if (number < 100)
+        return put_pair(at, (unsigned)number);
+    if (number < 1000)
+        return put_pair(asyncore__put_digit(at, (unsigned)number / 100), (unsigned)number % 100);
+    if (number < 10000)
+        return put_four(at, (unsigned)number);
+    at = number < 100000 ? asyncore__put_digit(at, (unsigned)number / 10000)
+                         : asyncore__put_large(at, number / 10000);
+    return put_four(at, (unsigned)(number % 10000));
 }
 
-void asyncore__line_number(struct asyncore__line *line, int64_t number)
+static inline uint64_t rounded(double seconds, unsigned unit)
 {
-    const uint64_t magnitude = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    const size_t length = digits_of(magnitude) + (number < 0);
-
-    if (!asyncore__line_fits(line, length))
-        return;
-    line->at[0] = '-'; /* or what a digit overwrites */
-    line->at += length;
-    put_number(line->at, magnitude);
+    return seconds > 0 ? (uint64_t)(int64_t)(seconds * unit + 0.5) : 0;
 }
 
-/* With so many decimals, 3 or 6; what is before them is right-aligned in so many columns at least.
- * What is below 0 is 0. */
-ASYNCORE__INLINE void add_seconds(struct asyncore__line *line, double seconds, unsigned decimals,
-                                  unsigned columns)
+char *asyncore__put_millis(char *at, double seconds)
 {
-    const unsigned unit = decimals == 3 ? 1000 : 1000000;
-    const uint64_t number = seconds > 0 ? (uint64_t)(int64_t)(seconds * unit + 0.5) : 0;
-    const uint64_t whole = number / unit;
-    const unsigned digits = digits_of(whole), width = digits > columns ? digits : columns;
-    unsigned rest = (unsigned)(number % unit);
-    char *at;
+    const uint64_t millis = rounded(seconds, 1000);
+    const unsigned rest = (unsigned)(millis % 1000);
 
-    if (!asyncore__line_fits(line, width + 1 + decimals))
-        return;
-    memset(line->at, ' ', columns);
-    at = line->at += width + 1 + decimals;
-    for (unsigned pair = 0; pair < decimals / 2; pair++, rest /= 100)
-        at = put_pair(at, rest % 100);
-    if (decimals % 2 != 0)
-        *--at = (char)('0' + rest);
-    *--at = '.';
-    put_number(at, whole);
+    at = ASYNCORE__PUT(asyncore__put_number(at, millis / 1000), ".");
+    return put_pair(asyncore__put_digit(at, rest / 100), rest % 100);
 }
 
-void asyncore__line_millis(struct asyncore__line *line, double seconds)
+/* Its decimals are a fraction of 2^32, of which two digits at a time become whole.  The factor is
+ * 2^32 / 10000, rounded up by so little that six digits are exact. */
+static char *put_micros(char *at, uint64_t micros)
 {
-    add_seconds(line, seconds, 3, 0);
+    const uint64_t first = UINT64_C(429497) * (micros % 1000000);
+    const uint64_t second = UINT64_C(100) * (uint32_t)first;
+    const uint64_t third = UINT64_C(100) * (uint32_t)second;
+
+    at = ASYNCORE__PUT(asyncore__put_number(at, micros / 1000000), ".");
+    at = put_pair(at, (unsigned)(first >> 32));
+    at = put_pair(at, (unsigned)(second >> 32));
+    return put_pair(at, (unsigned)(third >> 32));
 }
 
-void asyncore__line_micros(struct asyncore__line *line, double seconds)
+char *asyncore__put_micros(char *at, double seconds)
 {
-    add_seconds(line, seconds, 6, 0);
+    return put_micros(at, rounded(seconds, 1000000));
 }
 
-void asyncore__line_time(struct asyncore__line *line, double seconds)
+char *asyncore__put_time(char *at, double seconds)
 {
-    add_seconds(line, seconds, 6, 3);
-}
+    const uint64_t micros = rounded(seconds, 1000000);
 
-/* ==================================================
- * the end
- */
-
-void asyncore__line_free(struct asyncore__line *line)
-{
-    if (line->bytes != line->room)
-        free(line->bytes);
-}
-
-void asyncore__line_end(struct asyncore__line *line, FILE *file)
-{
-    size_t written;
-
-    *line->at++ = '\n';
-    written = fwrite(line->bytes, 1, (size_t)(line->at - line->bytes), file);
-    (void)written; /* what cannot be written is lost: who is traced goes on */
-    asyncore__line_free(line);
+    if (micros < 100 * UINT64_C(1000000))
+        at = ASYNCORE__PUT(at, " ");
+    if (micros < 10 * UINT64_C(1000000))
+        at = ASYNCORE__PUT(at, " ");
+    return put_micros(at, micros);
 }
 
 /* Some C libraries have no such list: strerrorname_np() is glibc's. */

@@ -64,8 +64,6 @@ static const char *written(const char *file)
     dup2(saved, STDERR_FILENO);
     close(saved);
     if (file != NULL) {
-        /* It stays open as long as the program runs. */
-        fflush(NULL);
         fclose(output);
         output = fopen(file, "r");
         ck_assert_ptr_nonnull(output);

@@ -137,6 +137,56 @@ START_TEST(test_errno_names)
 }
 END_TEST
 
+/* All their digits, whatever their length. */
+START_TEST(test_numbers)
+{
+    static const struct {
+        double time;
+        ssize_t result;
+        const char *text;
+    } cases[] = {
+        {0, 0, "  0.000000 io    3 recv = 0\n"},
+        {0.000001, 9, "  0.000001 io    3 recv = 9\n"},
+        {0.0000016, 10, "  0.000002 io    3 recv = 10\n"},
+        {0.999999, 99, "  0.999999 io    3 recv = 99\n"},
+        {0.9999996, 100, "  1.000000 io    3 recv = 100\n"},
+        {9.9999996, 999, " 10.000000 io    3 recv = 999\n"},
+        {10.203040, 1000, " 10.203040 io    3 recv = 1000\n"},
+        {99.9999996, 9999, "100.000000 io    3 recv = 9999\n"},
+        {123.456789, 10000, "123.456789 io    3 recv = 10000\n"},
+        {1000.100010, 65536, "1000.100010 io    3 recv = 65536\n"},
+        {12345.678901, 100000001, "12345.678901 io    3 recv = 100000001\n"},
+        {-1, LONG_MAX,
+         sizeof(long) == 8 ? "  0.000000 io    3 recv = 9223372036854775807\n"
+                           : "  0.000000 io    3 recv = 2147483647\n"},
+    };
+    const struct asyncore_trace_event event = {.type = ASYNCORE_TRACE_IO,
+                                               .time = cases[_i].time,
+                                               .class_name = "echo",
+                                               .fd = 3,
+                                               .name = "recv",
+                                               .result = cases[_i].result};
+
+    ck_assert_str_eq(written(asyncore_trace_text, &event), cases[_i].text);
+}
+END_TEST
+
+/* Some of a million. */
+START_TEST(test_decimals)
+{
+    char expected[64];
+
+    for (int micros = 0; micros < 1000000; micros += 61) {
+        const struct asyncore_trace_event event = {
+            .type = ASYNCORE_TRACE_IO, .time = micros / 1e6, .fd = 3, .name = "recv"};
+
+        snprintf(expected, sizeof expected, "  0.%06d io    3 recv = 0\n", micros);
+        if (strcmp(written(asyncore_trace_text, &event), expected) != 0)
+            ck_abort_msg("%s", traced);
+    }
+}
+END_TEST
+
 /* A wait without an end has no time-out. */
 START_TEST(test_for_ever)
 {
@@ -220,6 +270,64 @@ START_TEST(test_no_memory_for_a_part)
         ck_assert_msg(is_less_than(end_trace(), whole), "%s", traced);
         ck_assert_uint_eq(strcspn(traced, "\n"), strlen(traced) - 1);
     }
+}
+END_TEST
+
+/* ---- with sets that are long ---- */
+
+enum { MANY = 300 };
+
+static struct asyncore_dispatcher many[MANY];
+
+/* The sets of as many, the second time, when all have their numbers; then the n-th allocation fails. */
+static const char *ask_many(void (*sink)(const struct asyncore_trace_event *event, void *argument),
+                            int fail)
+{
+    static const struct asyncore_class many_class = {.name = "m", .writable = asyncore_never};
+
+    begin_trace(TYPE(ASK), sink);
+    for (int i = 0; i < MANY; i++) {
+        (asyncore_init)(&many[i], &many_class, -1, NULL);
+        asyncore_create_socket(&many[i], AF_INET, SOCK_DGRAM);
+    }
+    asyncore_poll(0, NULL);
+    calls.fail_malloc = fail;
+    asyncore_poll(0, NULL);
+    calls.fail_malloc = 0;
+    end_trace();
+    asyncore_close_all(NULL, false);
+    return strchr(traced, '\n') + 1;
+}
+
+static void expect_many(char *expected)
+{
+    for (int set = 0; set < 2; set++) {
+        expected += sprintf(expected, "%s", set == 0 ? "  0.000000 ask   r[1" : "] w[] e[1");
+        for (int fd = 2; fd <= MANY; fd++)
+            expected += sprintf(expected, " %d", fd);
+    }
+    sprintf(expected, "], at most 0.000 s\n");
+}
+
+START_TEST(test_many)
+{
+    char expected[4096];
+
+    expect_many(expected);
+    ck_assert_str_eq(ask_many(asyncore_trace_text, 0), expected);
+    for (int fail = 1; fail <= 4; fail++)
+        ck_assert(is_less_than(ask_many(asyncore_trace_text, fail), expected));
+}
+END_TEST
+
+START_TEST(test_many_in_json)
+{
+    static char expected[sizeof traced];
+
+    strcpy(expected, ask_many(asyncore_trace_json, 0));
+    ck_assert_ptr_nonnull(strstr(expected, ",{\"fd\":300,\"class\":\"m\",\"events\":\"re\"}]"));
+    for (int fail = 1; fail <= 4; fail++)
+        ck_assert(is_less_than(ask_many(asyncore_trace_json, fail), expected));
 }
 END_TEST
 
@@ -332,10 +440,14 @@ int main(void)
     tcase = add_case(suite, "lines");
     tcase_add_test(tcase, test_escapes);
     tcase_add_loop_test(tcase, test_errno_names, 0, 5);
+    tcase_add_loop_test(tcase, test_numbers, 0, 12);
+    tcase_add_test(tcase, test_decimals);
     tcase_add_test(tcase, test_for_ever);
     tcase_add_loop_test(tcase, test_long, 0, 4);
     tcase_add_test(tcase, test_no_memory_for_a_line);
     tcase_add_test(tcase, test_no_memory_for_a_part);
+    tcase_add_test(tcase, test_many);
+    tcase_add_test(tcase, test_many_in_json);
     tcase_add_test(tcase, test_no_memory_for_a_number);
     tcase_add_test(tcase, test_json_of_a_mistake);
     tcase_add_test(tcase, test_colours);
