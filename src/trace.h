@@ -193,8 +193,7 @@ struct asyncore__line;
 
 char *asyncore__text_line(struct asyncore__line *line, char *at, const struct asyncore__told *told,
                           bool colored);
-char *asyncore__json_line(struct asyncore__line *line, char *at,
-                          const struct asyncore_trace_event *event);
+char *asyncore__json_line(struct asyncore__line *line, char *at, const struct asyncore__told *told);
 /* Is it a terminal whose user does not mind colours? */
 bool asyncore__wants_color(int fd);
 /* With colours, from now on, if it is one. */

@@ -56,7 +56,7 @@ __attribute__((noinline)) static void add_line(const struct asyncore_trace_event
     /* The library alone calls this sink. */
     const struct asyncore__told *told = (const struct asyncore__told *)event;
 
-    end_of_lines = is_json ? asyncore__json_line(&lines, end_of_lines, event)
+    end_of_lines = is_json ? asyncore__json_line(&lines, end_of_lines, told)
                            : asyncore__text_line(&lines, end_of_lines, told, is_colored);
     if ((size_t)(end_of_lines - lines.bytes) >= enough)
         write_lines();

@@ -114,6 +114,29 @@ static const char *written(void (*writer)(const struct asyncore_trace_event *eve
     return traced;
 }
 
+/* Each byte in each place of a name of eleven, of which eight are looked at together. */
+START_TEST(test_every_byte)
+{
+    char name[] = "aaaaaaaaaaa", expected[64];
+    const struct asyncore_trace_event event = {
+        .type = ASYNCORE_TRACE_CLOSE, .class_name = name, .name = "close"};
+
+    for (int byte = 1; byte < 256; byte++) {
+        const bool plain = byte >= ' ' && byte < 127 && byte != '"' && byte != '\\';
+
+        for (int place = 0; place < 11; place++) {
+            const int rest = 10 - place;
+
+            name[place] = (char)byte;
+            snprintf(expected, sizeof expected, plain ? "\"%.*s%c%.*s\"" : "\"%.*s\\u%04x%.*s\"",
+                     place, "aaaaaaaaaaa", byte, rest, "aaaaaaaaaaa");
+            ck_assert_ptr_nonnull(strstr(written(asyncore_trace_json, &event), expected));
+            name[place] = 'a';
+        }
+    }
+}
+END_TEST
+
 /* An errno has its name whatever the C library; what is none is a number. */
 START_TEST(test_errno_names)
 {
@@ -439,6 +462,7 @@ int main(void)
     tcase_add_test(tcase, test_no_listener);
     tcase = add_case(suite, "lines");
     tcase_add_test(tcase, test_escapes);
+    tcase_add_test(tcase, test_every_byte);
     tcase_add_loop_test(tcase, test_errno_names, 0, 5);
     tcase_add_loop_test(tcase, test_numbers, 0, 12);
     tcase_add_test(tcase, test_decimals);
