@@ -3,6 +3,7 @@
  */
 #include "trace.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 unsigned asyncore__traced;
@@ -22,25 +23,35 @@ void asyncore_set_trace(unsigned types,
                         void (*new_sink)(const struct asyncore_trace_event *event, void *argument),
                         void *argument)
 {
-    atomic_store(&begun, true); /* whatever the environment says */
     asyncore__trace_flush();
-    asyncore__traced = 0;
-    asyncore__is_traced = false;
-    if (new_sink == NULL)
-        return;
-    sink = new_sink;
-    sink_argument = argument;
     if (new_sink == asyncore_trace_text)
         asyncore__trace_color(argument);
+    sink = new_sink;
+    sink_argument = argument;
     began_at = asyncore__now();
-    asyncore__traced = types & ((1U << ASYNCORE__TRACE_TYPES) - 1);
+    asyncore__traced = new_sink != NULL ? types & ((1U << ASYNCORE__TRACE_TYPES) - 1) : 0;
     asyncore__is_traced = asyncore__traced != 0;
+    atomic_store(&begun, true); /* whatever the environment says */
 }
 
+static void begin_once(void)
+{
+    if (!atomic_load(&begun))
+        asyncore__trace_environment();
+    atomic_store(&begun, true);
+}
+
+/* Several threads may open their first maps at once: all go on when one of them has looked. */
 void asyncore__trace_begin(void)
 {
-    if (!atomic_load_explicit(&begun, memory_order_relaxed) && !atomic_exchange(&begun, true))
-        asyncore__trace_environment();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static _Thread_local bool beginning; /* and a log that is told of a mistake may open one */
+
+    if (atomic_load(&begun) || beginning)
+        return;
+    beginning = true;
+    pthread_once(&once, begin_once);
+    beginning = false;
 }
 
 /* ==================================================

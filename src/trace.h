@@ -76,7 +76,7 @@ const char *asyncore__trace_addr(const struct sockaddr *addr, socklen_t addrlen,
 
 static inline void asyncore__closes(const struct asyncore_dispatcher *self, const char *why)
 {
-    if (asyncore__tracing() && self->fd >= 0)
+    if (self->fd >= 0 && asyncore__tracing())
         asyncore__trace_close(self, why);
 }
 
