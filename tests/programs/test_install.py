@@ -181,7 +181,8 @@ def cmake():
     moved = os.path.join(scratch(), "moved")
     build = os.path.join(scratch(), "cmake")
     shutil.copytree(prefix(), moved, symlinks=True)
-    out = good("cmake", "-S", OUTSIDE, "-B", build, "-DCMAKE_PREFIX_PATH=" + moved,
+    # With ninja, which is here anyway: there may be no make.
+    out = good("cmake", "-G", "Ninja", "-S", OUTSIDE, "-B", build, "-DCMAKE_PREFIX_PATH=" + moved,
                "-DVERSIONS=" + ";".join([*fitting_versions(), *other_versions()]))
     good("cmake", "--build", build)
     return build, re.findall(r"^-- asyncore (\S+): (\w+)", out, re.MULTILINE)
