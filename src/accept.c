@@ -132,8 +132,8 @@ int asyncore_accept(struct asyncore_dispatcher *self, struct sockaddr_storage *a
     return -error;
 }
 
-/* How many connections wait.  accept() answers that none does only after it has made a socket for it,
- * which takes longer than all that is done for many a client. */
+/* How many connections wait.  accept() finds that none does only after it has made a socket and a file for
+ * it, which takes several times as long as to ask. */
 static int count_waiting(int listener)
 {
 #ifdef __linux__
@@ -141,7 +141,7 @@ static int count_waiting(int listener)
     socklen_t size = sizeof info;
 
     if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-        size > offsetof(struct tcp_info, tcpi_unacked) && info.tcpi_unacked < ACCEPTS)
+        size >= offsetof(struct tcp_info, tcpi_sacked) && info.tcpi_unacked < ACCEPTS)
         return (int)info.tcpi_unacked; /* of a listener, this is its backlog */
 #else
     (void)listener;
